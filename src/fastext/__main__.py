@@ -1,0 +1,8 @@
+"""`python -m fastext`: the same program as the installed command."""
+
+import sys
+
+from fastext.boot import main
+
+if __name__ == "__main__":
+    sys.exit(main())
