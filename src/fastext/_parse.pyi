@@ -1,0 +1,83 @@
+"""The manual page of the compiled core: request targets and feature-flag documents.
+
+Everything here is a pure function of its arguments.
+"""
+
+from typing import final
+
+@final
+class Route:
+    """What a request-target asks for.
+
+    `application`, `environment` and `profile` are names or IDs, percent-decoded. `flags` are the
+    distinct values of `?flag=`, in the order of their first use; empty means the whole document.
+    """
+
+    @property
+    def application(self) -> str: ...
+    @property
+    def environment(self) -> str: ...
+    @property
+    def profile(self) -> str: ...
+    @property
+    def flags(self) -> tuple[str, ...]: ...
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """`(application, environment, profile)`, the identity of a configuration."""
+    def __init__(
+        self, application: str, environment: str, profile: str, flags: tuple[str, ...] = ()
+    ) -> None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class FlagIndex:
+    """Where each flag of a feature-flag document stands in its bytes. Made by `index_flags`."""
+
+    def __len__(self, /) -> int:
+        """The number of distinct flags."""
+
+def parse_target(target: bytes) -> Route:
+    """Read an origin-form request-target (RFC 9112 section 3.2.1).
+
+    The path is split on `/` before its segments are percent-decoded, so `%2F` is part of a name.
+    Query parameters other than `flag` are ignored.
+
+    Raises:
+        UnknownPath: the path is not
+            `/applications/{}/environments/{}/configurations/{}` with three names.
+        BadRequest: a bad percent escape, not UTF-8, a control character, a name of more than
+            128 characters, or an empty flag.
+
+    >>> parse_target(b"/applications/a%2Fb/environments/e/configurations/c?flag=x")
+    Route('a/b', 'e', 'c', ('x',))
+    """
+
+def parse_configuration(text: str) -> tuple[str, str, str]:
+    """Read one item of PREFETCH_LIST, in either notation, to `(application, environment, profile)`.
+
+    Raises UnknownPath or BadRequest with the reason.
+
+    >>> parse_configuration("shop:production:features")
+    ('shop', 'production', 'features')
+    """
+
+def is_feature_flags(tree: object) -> bool:
+    """Whether a decoded document is feature flags in retrieval form.
+
+    That is an object whose every value is an object with a boolean `enabled` or with `_variants`:
+    the service never tells the profile's type.
+    """
+
+def index_flags(content: bytes) -> FlagIndex | None:
+    """Index a feature-flag document, or None if `content` is not one."""
+
+def select_flags(index: FlagIndex, names: tuple[str, ...]) -> bytes:
+    """The flags `names` (distinct, at least one), cut from the document byte for byte.
+
+    One name gives that flag's value alone; several give an object of them in the document's order.
+
+    Raises UnknownFlag naming every flag that the document does not have.
+
+    >>> select_flags(index_flags(b'{"a":{"enabled":true},"b":{"enabled":1e2}}'), ("b",))
+    """

@@ -1,0 +1,297 @@
+"""The AppConfig Data API through botocore: its only home.
+
+botocore finds credentials, Region and endpoint as in every SDK, signs, and reads the answers;
+`transport` carries them. Errors of botocore and of the service end here, as ours: by code and
+members of the answer, never by text.
+
+To build a client takes a hundred times as long as to use it, so it is built by the first call
+that needs it, on that call's thread.
+"""
+
+import io
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import botocore.session
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from botocore.credentials import (
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
+
+from fastext import __version__
+from fastext.document import Key
+from fastext.errors import (
+    AccessDenied,
+    FastextError,
+    InvalidUpstreamRequest,
+    NotFound,
+    PolledTooEarly,
+    Throttled,
+    TokenRejected,
+    Unavailable,
+    UpstreamError,
+)
+from fastext.session import Retrieved
+from fastext.settings import Settings
+from fastext.transport import Transport
+from fastext.workers import Deadline
+
+# What the real agent calls its sessions (user guide, sample value of ROLE_SESSION_NAME).
+DEFAULT_ROLE_SESSION_NAME = "AWSAppConfigAgentSession"
+
+T = TypeVar("T")
+
+THROTTLING = frozenset({"ThrottlingException", "TooManyRequestsException", "Throttling"})
+REFUSED_CREDENTIALS = frozenset({"ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId"})
+
+
+class AppConfigData:
+    """session.DataClient over botocore. Threads may share it."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._local = threading.local()
+
+    def start_configuration_session(
+        self, key: Key, minimum_interval_s: int, deadline: Deadline
+    ) -> str:
+        application, environment, profile = key
+
+        def start(client: Any) -> str:
+            answer = client.start_configuration_session(
+                ApplicationIdentifier=application,
+                EnvironmentIdentifier=environment,
+                ConfigurationProfileIdentifier=profile,
+                RequiredMinimumPollIntervalInSeconds=minimum_interval_s,
+            )
+            return str(answer["InitialConfigurationToken"])
+
+        return self._call("StartConfigurationSession", start, deadline)
+
+    def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
+        def get(client: Any) -> Retrieved:
+            answer = client.get_latest_configuration(ConfigurationToken=token)
+            return Retrieved(
+                content=answer["Configuration"].read(),
+                content_type=answer.get("ContentType", ""),
+                version_label=answer.get("VersionLabel", ""),
+                next_token=answer["NextPollConfigurationToken"],
+                next_interval_s=float(answer.get("NextPollIntervalInSeconds", 0)),
+            )
+
+        return self._call("GetLatestConfiguration", get, deadline)
+
+    def _call(self, operation: str, call: Callable[[Any], T], deadline: Deadline) -> T:
+        self._local.deadline = deadline
+        try:
+            return call(self._connected())
+        except FastextError as fault:
+            fault.message = f"{operation}: {fault.message}"
+            fault.args = (fault.message,)
+            raise
+        except ClientError as fault:
+            raise translate(fault, operation) from fault
+        except NoCredentialsError as fault:
+            # They may appear later, and a client never looks for them again.
+            self._client = None
+            raise Unavailable(f"{operation}: no AWS credentials found") from fault
+        except NoRegionError as fault:
+            raise Unavailable(
+                f"{operation}: no Region; set AWS_APPCONFIG_EXTENSION_SERVICE_REGION or AWS_REGION"
+            ) from fault
+        except (BotoCoreError, ValueError) as fault:
+            raise Unavailable(f"{operation}: {fault}") from fault
+        except KeyError as fault:
+            raise Unavailable(f"{operation}: the answer lacks {fault}") from fault
+        finally:
+            self._local.deadline = None
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = self._new_client()
+            return self._client
+
+    # -- construction
+
+    def _new_client(self) -> Any:
+        settings, environ = self._settings, self._environ
+        # What botocore has to say arrives as an exception; its warnings would be lines of no form.
+        logging.getLogger("botocore").addHandler(logging.NullHandler())
+        session = botocore.session.Session()
+        # botocore itself knows AWS_DEFAULT_REGION and the profile's Region only.
+        own_region = environ.get("AWS_REGION") or session.get_config_variable("region")
+        region = settings.service_region or own_region
+        transport = self._new_transport(session)
+        if settings.role_arn:
+            sts = self._create(session, "sts", own_region or region, transport)
+            session = botocore.session.Session()
+            session.register_component(
+                "credential_provider",
+                CredentialResolver([_AssumedRole(sts, role_arguments(settings))]),
+            )
+        return self._create(session, "appconfigdata", region, transport)
+
+    def _create(
+        self,
+        session: botocore.session.Session,
+        service: str,
+        region: str | None,
+        transport: Transport,
+    ) -> Any:
+        client = session.create_client(
+            service,
+            region_name=region,
+            endpoint_url=self._settings.service_endpoint if service == "appconfigdata" else None,
+            config=Config(
+                user_agent_extra=f"fastext/{__version__}",
+                # A call here is one request: when to ask again is decided by session and poller.
+                retries={"mode": "standard", "total_max_attempts": 1},
+            ),
+        )
+
+        def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+            answer = transport.send(
+                request.method,
+                request.url,
+                {name: text(value) for name, value in request.headers.items()},
+                content(request.body),
+                self._local.deadline,
+            )
+            return AWSResponse(request.url, answer.status, answer.fields, _Content(answer.content))
+
+        # An answer that a handler of this event gives is taken instead of botocore's own sending.
+        client.meta.events.register_first("before-send", send)
+        return client
+
+    def _new_transport(self, session: botocore.session.Session) -> Transport:
+        settings, environ = self._settings, self._environ
+        ca_file = (
+            session.get_config_variable("ca_bundle")  # AWS_CA_BUNDLE, or the profile's
+            or environ.get("REQUESTS_CA_BUNDLE")
+            or environ.get("SSL_CERT_FILE")
+            or get_cert_path(True)
+        )
+
+        def proxy_for(url: str) -> str | None:
+            if settings.proxy_url:
+                return settings.proxy_url
+            proxies = get_environ_proxies(url)
+            proxy: str | None = proxies.get(url.partition(":")[0]) or proxies.get("all")
+            return proxy
+
+        return Transport(
+            ca_file=os.path.expanduser(ca_file),
+            max_connections=settings.max_connections,
+            proxy_for=proxy_for,
+            proxy_fields=dict(settings.proxy_headers or ()),
+        )
+
+
+class _Content(io.BytesIO):
+    """An answer's content as botocore reads it: whole, or as a stream."""
+
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+class _AssumedRole(CredentialProvider):  # type: ignore[misc]
+    """Credentials of a role, assumed when they are first needed and again before they expire."""
+
+    METHOD = "assume-role"
+    CANONICAL_NAME = "fastextAssumeRole"
+
+    def __init__(self, sts: Any, arguments: Mapping[str, str]) -> None:
+        super().__init__()
+        self._sts = sts
+        self._arguments = arguments
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return DeferredRefreshableCredentials(refresh_using=self._refresh, method=self.METHOD)
+
+    def _refresh(self) -> dict[str, str]:
+        try:
+            credentials = self._sts.assume_role(**self._arguments)["Credentials"]
+        except ClientError as fault:
+            raise translate(fault, "AssumeRole") from fault
+        except FastextError as fault:
+            fault.message = f"AssumeRole: {fault.message}"
+            raise
+        return {
+            "access_key": credentials["AccessKeyId"],
+            "secret_key": credentials["SecretAccessKey"],
+            "token": credentials["SessionToken"],
+            "expiry_time": credentials["Expiration"].isoformat(),
+        }
+
+
+def role_arguments(settings: Settings) -> dict[str, str]:
+    """The parameters of AssumeRole."""
+    arguments = {
+        "RoleArn": settings.role_arn or "",
+        "RoleSessionName": settings.role_session_name or DEFAULT_ROLE_SESSION_NAME,
+    }
+    if settings.role_external_id:
+        arguments["ExternalId"] = settings.role_external_id
+    return arguments
+
+
+def translate(fault: ClientError, operation: str) -> UpstreamError:
+    """Our error for an error answer of the service."""
+    answer = fault.response
+    error = answer.get("Error", {})
+    code = str(error.get("Code", ""))
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    message = f"{operation}: {code}: {error.get('Message') or 'no message'}"
+    details = {name: answer[name] for name in DETAILS if name in answer}
+    if code in THROTTLING or status == 429:
+        return Throttled(message)
+    if status in (401, 403) or code in REFUSED_CREDENTIALS:
+        return AccessDenied(message)
+    if status == 404:
+        return NotFound(message, details)
+    if code == "BadRequestException" and operation == "GetLatestConfiguration":
+        problem = token_problem(answer)
+        if problem == "PollIntervalNotSatisfied":
+            return PolledTooEarly(message, details)
+        return TokenRejected(f"{message} ({problem})" if problem else message, details)
+    if status == 400:
+        return InvalidUpstreamRequest(message, details)
+    return Unavailable(message)
+
+
+# The members of the service's error bodies that the caller gets to see as they are.
+DETAILS = ("ResourceType", "ReferencedBy", "Reason", "Details")
+
+
+def token_problem(answer: Mapping[str, Any]) -> str:
+    """What a BadRequestException says of the token: Corrupted, Expired, PollInterval..., or ""."""
+    parameters = (answer.get("Details") or {}).get("InvalidParameters") or {}
+    for parameter in parameters.values():
+        problem = (parameter or {}).get("Problem")
+        if problem:
+            return str(problem)
+    return ""
+
+
+def text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def content(body: str | bytes | None) -> bytes:
+    """The content of a prepared request; both operations send a short text or nothing."""
+    if body is None:
+        return b""
+    return body.encode() if isinstance(body, str) else bytes(body)

@@ -1,0 +1,74 @@
+"""A retrieved configuration: immutable, and read for its flags at most once.
+
+What the service says about a configuration is user data (a content type and a version label can
+be set to anything), so it is checked here before it may become a header field of ours.
+"""
+
+from fastext._parse import FlagIndex, index_flags
+
+# application, environment, configuration profile: names or IDs, as the caller wrote them.
+# A profile asked for by name and by ID is two configurations, because the data API never tells
+# that they are one.
+Key = tuple[str, str, str]
+
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
+
+# A media type or label that is longer than this is no use in a header field.
+MAX_FIELD_CHARACTERS = 1024
+
+_UNREAD = object()
+
+
+def key_text(key: Key) -> str:
+    """`key` as log lines and messages name it: application:environment:configuration."""
+    return ":".join(key)
+
+
+def is_field_value(text: str) -> bool:
+    """Whether `text` may stand in a header field: visible ASCII, spaces inside (RFC 9110 §5.5)."""
+    return (
+        len(text) <= MAX_FIELD_CHARACTERS
+        and text.isascii()
+        and text.isprintable()
+        and text == text.strip()
+    )
+
+
+class Document:
+    """One version of a configuration.
+
+    `content` are the bytes as they came; `content_type` and `version_label` ("" where the
+    deployed version has none) are fit for header fields; `version` counts changes of the content,
+    from 1.
+    """
+
+    __slots__ = ("_flags", "content", "content_type", "version", "version_label")
+
+    def __init__(
+        self, content: bytes, content_type: str, version_label: str = "", version: int = 1
+    ) -> None:
+        self.content = content
+        self.content_type = (
+            content_type
+            if content_type and is_field_value(content_type)
+            else (DEFAULT_CONTENT_TYPE)
+        )
+        self.version_label = version_label if is_field_value(version_label) else ""
+        self.version = version
+        self._flags: FlagIndex | object | None = _UNREAD
+
+    @property
+    def is_json(self) -> bool:
+        media_type = self.content_type.partition(";")[0].strip().lower()
+        return media_type == "application/json" or media_type.endswith("+json")
+
+    @property
+    def flags(self) -> FlagIndex | None:
+        """Where the flags stand, or None where the document is not feature flags."""
+        if self._flags is _UNREAD:
+            self._flags = index_flags(self.content) if self.is_json else None
+        return self._flags  # type: ignore[return-value]
+
+    def follows(self, other: "Document") -> bool:
+        """Whether this is a change of `other`'s content, not only of its description."""
+        return (self.content, self.content_type) != (other.content, other.content_type)

@@ -1,0 +1,149 @@
+"""Every failure that fastext names, as one tree; each leaf knows the HTTP status that tells of it.
+
+    FastextError
+    +-- RequestError            what the caller sent cannot be answered
+    |   +-- BadRequest              400  malformed HTTP, target, escape or flag parameter
+    |   +-- NotFeatureFlags         400  ?flag= on a document that is not feature flags
+    |   +-- UnknownPath             404  no such resource here
+    |   +-- UnknownFlag             404  the document has no such flag
+    |   +-- MethodNotAllowed        405
+    |   +-- ContentTooLarge         413
+    |   +-- TargetTooLong           414
+    |   +-- HeadTooLarge            431
+    |   +-- TooManyConnections      503
+    |   +-- TooManyConfigurations   503
+    +-- UpstreamError           AWS AppConfig did not give us what we asked for
+    |   +-- InvalidUpstreamRequest  400  AWS calls our parameters invalid
+    |   +-- TokenRejected           502  expired, corrupted or used configuration token
+    |   +-- PolledTooEarly          502  the service wants the poll interval kept
+    |   +-- AccessDenied            403
+    |   +-- NotFound                404  application, environment, profile or deployment
+    |   +-- Throttled               429
+    |   +-- Unavailable             502  no usable answer: refused, reset, garbage, 5xx, credentials
+    |   +-- TimedOut                504  no complete answer within the poll time-out
+    +-- LifecycleError          Lambda or the sandbox did not let us start as asked
+        +-- ExtensionsApiError      the Extensions API refused or could not be reached
+        +-- PortTaken               the HTTP port is in use
+
+Statuses follow AWS's published OpenAPI of the agent (400, 404, 500, 502, 504) and what is known of
+the real agent beyond it (403, 429).
+"""
+
+
+class FastextError(Exception):
+    """The base of all failures that fastext raises on purpose.
+
+    `message` is one sentence for the caller or the log; `details` are further members of the JSON
+    error body, such as the service's `ResourceType`; `fields` are further header fields.
+    """
+
+    status = 500
+    fields: tuple[tuple[bytes, bytes], ...] = ()
+
+    def __init__(self, message: str, details: dict[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details or {}
+
+
+class RequestError(FastextError):
+    """What the caller sent cannot be answered."""
+
+
+class BadRequest(RequestError):
+    status = 400
+
+
+class NotFeatureFlags(RequestError):
+    status = 400
+
+
+class UnknownPath(RequestError):
+    status = 404
+
+
+class UnknownFlag(RequestError):
+    status = 404
+
+
+class MethodNotAllowed(RequestError):
+    status = 405
+    fields = ((b"Allow", b"GET, HEAD"),)  # RFC 9110 section 15.5.6 demands the field
+
+
+class ContentTooLarge(RequestError):
+    status = 413
+
+
+class TargetTooLong(RequestError):
+    status = 414
+
+
+class HeadTooLarge(RequestError):
+    status = 431
+
+
+class TooManyConnections(RequestError):
+    status = 503
+
+
+class TooManyConfigurations(RequestError):
+    status = 503
+
+
+class UpstreamError(FastextError):
+    """AWS AppConfig, or the way to it, did not give what was asked for."""
+
+    status = 502
+
+
+class InvalidUpstreamRequest(UpstreamError):
+    status = 400
+
+
+class TokenRejected(UpstreamError):
+    """The configuration token is expired, corrupted or used: only a new session helps."""
+
+
+class PolledTooEarly(UpstreamError):
+    """The service wants its poll interval kept; the session and its token stay good."""
+
+
+class AccessDenied(UpstreamError):
+    status = 403
+
+
+class NotFound(UpstreamError):
+    status = 404
+
+
+class Throttled(UpstreamError):
+    status = 429
+
+
+class Unavailable(UpstreamError):
+    status = 502
+
+
+class TimedOut(UpstreamError):
+    status = 504
+
+
+class LifecycleError(FastextError):
+    """Lambda or the sandbox did not let us start as asked."""
+
+
+class ExtensionsApiError(LifecycleError):
+    """The Extensions API refused a call or could not be reached.
+
+    `error_type` is the API's own word, such as `Extension.InvalidEventType`, or "" where there
+    was no answer.
+    """
+
+    def __init__(self, message: str, error_type: str = "") -> None:
+        super().__init__(message)
+        self.error_type = error_type
+
+
+class PortTaken(LifecycleError):
+    pass

@@ -1,0 +1,281 @@
+"""The composition root: builds everything, and is the life of the process from top to bottom.
+
+    boot has listened and registered
+    -> settings, log -> event loop, server: serving -> prefetch, within its budget
+    -> Lambda: next event, again and again -> INVOKE: refresh what is due
+                                           -> SHUTDOWN: answer what is ready, exit 0
+    -> agent:  timers refresh -> SIGTERM or SIGINT: the same end
+
+Two threads live in Lambda: this one runs the loop, and one that asks for events, so that
+whatever happens to the loop, Lambda is answered. Workers come and go for calls to AWS.
+"""
+
+import _socket
+import asyncio
+import gc
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Mapping
+
+import uvloop
+
+from fastext import __version__
+from fastext._parse import parse_configuration
+from fastext.boot import INVOKE, Start, listen
+from fastext.cache import Cache
+from fastext.document import Document, Key
+from fastext.errors import ExtensionsApiError, PortTaken, RequestError
+from fastext.extensions_api import member
+from fastext.handler import Handler
+from fastext.logs import Log, duration
+from fastext.poller import Poller
+from fastext.protocol import Server, max_connections
+from fastext.session import ConfigurationSession, DataClient, Retrieved
+from fastext.settings import Settings
+from fastext.workers import Deadline, Workers
+
+# Lambda's Init may take 10 s for everything; the prefetch takes its poll time-out, or this.
+LONGEST_PREFETCH_S = 8.0
+
+# How long INVOKE's refresh may keep us from asking for the next event. A refresh in the Region
+# takes 20 to 140 ms; one that takes longer goes on when the sandbox thaws. To ask at once would
+# freeze every refresh behind a handler of a few milliseconds; to wait for all of it would let a
+# service that hangs hold up the next invocation.
+REFRESH_GRACE_S = 0.25
+
+# Replies that are ready are sent before the end, but Lambda gives two seconds for everything.
+LONGEST_FAREWELL_S = 0.2
+
+FIRST_RETRY_S = 0.05
+LONGEST_RETRY_S = 1.0
+
+
+def run(start: Start) -> int:
+    """Serve until SHUTDOWN or a signal; the process's exit status."""
+    gc.disable()  # what the start makes stays: collecting in it is a tenth of its time, for nothing
+    settings = Settings.from_env(start.environ, in_lambda=start.in_lambda)
+    log = Log(settings.log_level)
+    kind = "Lambda Extension" if start.in_lambda else "Agent"
+    log.info(f"AppConfig {kind} fastext {__version__}")
+    for problem in settings.problems:
+        log.warn(problem)
+    if start.api_fault is not None:
+        log.fatal(f"not registered with Lambda: {start.api_fault.message}")
+        return 1
+    if start.port_fault is not None:
+        log.error(start.port_fault.message)
+        if not start.in_lambda:
+            return 1
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    extension = Extension(start, settings, log, loop)
+    extension.run()
+    os._exit(0)  # the interpreter's own farewell takes longer than ours
+
+
+class Extension:
+    """Everything that is built, and what happens to it."""
+
+    def __init__(
+        self, start: Start, settings: Settings, log: Log, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._start = start
+        self._settings = settings
+        self._log = log
+        self._loop = loop
+        self._ended = asyncio.Event()
+        self._listeners: list[asyncio.Server] = []
+        client = _LateClient(settings, start.environ)
+        cache = Cache()
+        self._poller = Poller(
+            cache,
+            Workers(loop, settings.max_connections),
+            lambda key: ConfigurationSession(client, key, settings.poll_interval_s),
+            log,
+            poll_interval_s=settings.poll_interval_s,
+            poll_timeout_s=settings.poll_timeout_s,
+            timers=INVOKE not in start.events,
+        )
+        handler = Handler(cache, self._poller.fetch, log, __version__)
+        self._server = Server(loop, handler, max_connections())
+        self._events = threading.Thread(target=self._follow_events, name="events", daemon=True)
+
+    def run(self) -> None:
+        """Live, and if the loop breaks, go on answering Lambda until SHUTDOWN."""
+        try:
+            self._loop.run_until_complete(self._live())
+        except Exception as fault:
+            if not self._events.is_alive():
+                raise
+            self._log.exception("the event loop broke", fault)
+            self._events.join()
+
+    async def _live(self) -> None:
+        """From the first request served to the last."""
+        self._loop.set_exception_handler(self._broken)
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(signum, self._ended.set)
+        await self._serve(self._start.sockets)
+        serving_at = time.monotonic()
+        await self._prefetch()
+        gc.enable()
+        gc.freeze()
+        if self._start.api is not None:
+            self._log_start(self._start, serving_at, time.monotonic())
+            self._events.start()
+        await self._ended.wait()
+        await self._farewell()
+
+    # -- serving
+
+    async def _serve(self, sockets: list[_socket.socket]) -> None:
+        for raw in sockets:
+            listening = socket.socket(fileno=raw.detach())
+            self._listeners.append(
+                await self._loop.create_server(self._server.protocol, sock=listening)
+            )
+        if sockets:
+            self._log.info(f"serving on localhost:{self._start.port}")
+
+    async def _serve_again(self) -> None:
+        """Try the port once more, where it was taken at the start."""
+        try:
+            await self._serve(listen(self._start.port))
+        except PortTaken as fault:
+            self._log.debug(fault.message)
+
+    def _broken(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        fault = context.get("exception")
+        what = str(context.get("message", "the event loop"))
+        if isinstance(fault, Exception):
+            self._log.exception(what, fault)
+        else:
+            self._log.error(what)
+
+    # -- prefetching
+
+    async def _prefetch(self) -> None:
+        import orjson  # noqa: F401  the loop's thread imports all it will need before workers import
+
+        keys = self._prefetch_keys()
+        if not keys:
+            return
+        retrievals = self._poller.prefetch(keys)
+        budget_s = min(self._settings.poll_timeout_s, LONGEST_PREFETCH_S)
+        _, pending = await asyncio.wait(retrievals, timeout=budget_s)
+        if pending:
+            self._log.warn(
+                f"{len(pending)} of {len(keys)} configurations are not prefetched within "
+                f"{duration(budget_s)}; their retrieval goes on"
+            )
+
+    def _prefetch_keys(self) -> list[Key]:
+        keys: list[Key] = []
+        for item in self._settings.prefetch_list or ():
+            try:
+                key = parse_configuration(item)
+            except RequestError as fault:
+                self._log.warn(
+                    f"AWS_APPCONFIG_EXTENSION_PREFETCH_LIST: {item!r}: {fault.message}; "
+                    "it is not prefetched"
+                )
+                continue
+            if key not in keys:
+                keys.append(key)
+        return keys
+
+    # -- Lambda's events
+
+    def _follow_events(self) -> None:
+        """Ask for events until SHUTDOWN, on a thread that depends on nothing else."""
+        api = self._start.api
+        assert api is not None
+        pause_s = FIRST_RETRY_S
+        while True:
+            try:
+                event = member(api.next(), b"eventType")
+                if event == "SHUTDOWN":
+                    self._loop.call_soon_threadsafe(self._ended.set)
+                    return
+                if event != INVOKE:
+                    raise ExtensionsApiError(f"event/next: no event in the answer: {event!r}")
+                pause_s = FIRST_RETRY_S
+                self._invoke()
+            except Exception as fault:
+                if pause_s == FIRST_RETRY_S:
+                    self._log.error(f"{fault}; asking again until Lambda answers")
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_RETRY_S)
+
+    def _invoke(self) -> None:
+        """Have the loop refresh what is due; returns when it has, or after REFRESH_GRACE_S."""
+        refreshed = threading.Event()
+        self._loop.call_soon_threadsafe(self._refresh, refreshed)
+        refreshed.wait(REFRESH_GRACE_S)
+
+    def _refresh(self, refreshed: threading.Event) -> None:
+        if not self._listeners:
+            self._loop.create_task(self._serve_again())
+        pending = set(self._poller.refresh_due())
+        if not pending:
+            refreshed.set()
+
+        def ended(retrieval: asyncio.Future[Document]) -> None:
+            pending.discard(retrieval)
+            if not pending:
+                refreshed.set()
+
+        for retrieval in tuple(pending):
+            retrieval.add_done_callback(ended)
+
+    # -- the end
+
+    async def _farewell(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._server.close()
+        if self._server.open:
+            await asyncio.wait({self._server.all_closed()}, timeout=LONGEST_FAREWELL_S)
+
+    def _log_start(self, start: Start, serving_at: float, prefetched_at: float) -> None:
+        registered, serving, prefetched = (
+            duration(moment - start.started_at)
+            for moment in (start.registered_at, serving_at, prefetched_at)
+        )
+        self._log.info(
+            f"started in {prefetched}: registered {registered}, serving {serving}, "
+            f"prefetched {prefetched}"
+        )
+
+
+class _LateClient:
+    """session.DataClient by the botocore client, which is imported by the first call.
+
+    It takes longer than everything else together, so it is loaded when we serve already, and on
+    the calling worker: never while the loop's thread imports (gh-125245).
+    """
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._lock = threading.Lock()
+        self._client: DataClient | None = None
+
+    def start_configuration_session(
+        self, key: Key, minimum_interval_s: int, deadline: Deadline
+    ) -> str:
+        return self._loaded().start_configuration_session(key, minimum_interval_s, deadline)
+
+    def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
+        return self._loaded().get_latest_configuration(token, deadline)
+
+    def _loaded(self) -> DataClient:
+        with self._lock:
+            if self._client is None:
+                from fastext.client import AppConfigData
+
+                self._client = AppConfigData(self._settings, self._environ)
+            return self._client

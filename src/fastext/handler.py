@@ -1,0 +1,126 @@
+"""One request to one reply: the target is read, the document found, the flags cut out.
+
+A document that is not cached yet is awaited through `fetch`, which the composition root hands in;
+this side knows nothing else of the poller. A fault of any kind becomes a reply here: nothing that
+a caller sends may end a connection's task, let alone the process.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from fastext import response
+from fastext._parse import Route, parse_target, select_flags
+from fastext.cache import Cache
+from fastext.document import Document, Key, key_text
+from fastext.errors import (
+    BadRequest,
+    FastextError,
+    MethodNotAllowed,
+    NotFeatureFlags,
+    RequestError,
+    UnknownFlag,
+)
+from fastext.logs import Log, duration
+from fastext.response import Reply
+
+# Targets are shown in messages up to this length.
+_SHOWN = 200
+
+
+class Handler:
+    """Answers requests from `cache`, and by `fetch` for what is not in it.
+
+    `fetch` takes a key and gives an awaitable of its document, or raises our errors; it merges
+    concurrent calls for one key. `version` is what `/ping` tells.
+    """
+
+    __slots__ = ("_cache", "_fetch", "_log", "_ping")
+
+    def __init__(
+        self,
+        cache: Cache,
+        fetch: Callable[[Key], Awaitable[Document]],
+        log: Log,
+        version: str,
+    ) -> None:
+        self._cache = cache
+        self._fetch = fetch
+        self._log = log
+        self._ping = {"version": version}
+
+    def handle(self, method: bytes, target: bytes) -> Reply | Awaitable[Reply]:
+        """The reply, or for a document that must be fetched an awaitable of it; never raises."""
+        try:
+            if method not in (b"GET", b"HEAD"):
+                shown = method[:_SHOWN].decode("latin-1")
+                raise MethodNotAllowed(f"method {shown} is not allowed; use GET or HEAD")
+            if not target.startswith(b"/"):
+                target = origin_form(target)
+            if target == b"/ping" or target.startswith(b"/ping?"):
+                return response.json(200, {**self._ping})
+            route = parse_target(target)
+            document = self._cache.get(route.key)
+            if document is None:
+                return self._answer_later(route)
+            if self._log.debugging:
+                return self._answer_and_log(route, document)
+            return answer(route, document)
+        except RequestError as fault:
+            shown = target[:_SHOWN].decode("latin-1")
+            if isinstance(fault, BadRequest):
+                fault.message = f"{fault.message} (in '{shown}')"
+            return response.error(fault)
+        except Exception as fault:
+            return self._unforeseen(fault)
+
+    def _answer_and_log(self, route: Route, document: Document) -> Reply:
+        start = time.perf_counter()
+        reply = answer(route, document)
+        took = duration(time.perf_counter() - start)
+        self._log.debug(f"returned local data for '{key_text(route.key)}' in {took}")
+        return reply
+
+    async def _answer_later(self, route: Route) -> Reply:
+        try:
+            return answer(route, await self._fetch(route.key))
+        except FastextError as fault:
+            return response.error(fault)
+        except Exception as fault:
+            return self._unforeseen(fault)
+
+    def _unforeseen(self, fault: Exception) -> Reply:
+        self._log.exception("a request could not be answered", fault)
+        return response.error(FastextError("internal error; the log says more"))
+
+
+def answer(route: Route, document: Document) -> Reply:
+    """What `route` asks of `document`. Raises NotFeatureFlags or UnknownFlag."""
+    if not route.flags:
+        return response.ok(document)
+    flags = document.flags
+    if flags is None:
+        raise NotFeatureFlags(
+            f"configuration '{key_text(route.key)}' has no flags to choose from: its content "
+            f"({document.content_type}) is not a feature-flag document"
+        )
+    try:
+        return response.ok(document, select_flags(flags, route.flags))
+    except UnknownFlag as fault:
+        fault.message = f"configuration '{key_text(route.key)}': {fault.message}"
+        raise
+
+
+def origin_form(target: bytes) -> bytes:
+    """The path and query of an absolute-form target (RFC 9112 section 3.2.2).
+
+    A server must accept the form; its authority replaces Host, and since one authority is all that
+    is served here, it is not looked at. Raises BadRequest for any other form.
+    """
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() not in (b"http", b"https"):
+        raise BadRequest("the request-target is neither a path nor an http:// URL")
+    authority = rest.partition(b"/")[0].partition(b"?")[0]
+    if not authority:
+        raise BadRequest("the request-target has no authority")
+    path = rest[len(authority) :]
+    return path if path.startswith(b"/") else b"/" + path

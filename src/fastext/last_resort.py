@@ -1,0 +1,60 @@
+"""What is left when the program itself cannot be loaded or run: stay, and say why.
+
+A registered extension that exits makes Lambda fail the function, so the process goes on asking
+for events, and answers every HTTP request with a 500 that names the cause. Only built-in modules
+are used: whatever broke, it was not these.
+"""
+
+import _socket
+import _thread
+import sys
+import time
+
+from fastext.errors import ExtensionsApiError
+from fastext.extensions_api import ExtensionsApi, member
+
+FIRST_RETRY_S = 0.05
+LONGEST_RETRY_S = 1.0
+
+
+def stay(api: ExtensionsApi, sockets: "list[_socket.socket]", why: str) -> int:
+    """Answer events until SHUTDOWN, and requests with a 500 that says `why`; the exit status."""
+    sys.stderr.write(
+        f"[appconfig agent] FATAL fastext cannot run, and answers every request with 500: {why!r}\n"
+    )
+    for sock in sockets:
+        _thread.start_new_thread(refuse, (sock, why))
+    pause_s = FIRST_RETRY_S
+    while True:
+        try:
+            event = api.next()
+        except ExtensionsApiError:
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_RETRY_S)
+            continue
+        pause_s = FIRST_RETRY_S
+        if member(event, b"eventType") == "SHUTDOWN":
+            return 0
+
+
+def refuse(listening: _socket.socket, why: str) -> None:
+    """Answer each connection with 500, one at a time; each may take a second."""
+    quoted = why.translate({34: "'", 92: "/"} | dict.fromkeys(range(32), " "))
+    body = f'{{"Message":"fastext cannot run: {quoted}"}}'.encode()
+    head = (
+        "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    ).encode()
+    listening.setblocking(True)
+    while True:
+        try:
+            descriptor, _ = listening._accept()  # type: ignore[attr-defined]
+            connection = _socket.socket(fileno=descriptor)
+            connection.settimeout(1.0)
+            connection.recv(65536)
+            connection.send(head + body)
+            connection.close()
+        except OSError:
+            # One caller that went away is no reason to leave the others unanswered, and a
+            # socket that can no longer accept is none to spin.
+            time.sleep(FIRST_RETRY_S)

@@ -1,0 +1,111 @@
+"""Log lines in the form of AWS's agent, one event a line, on standard error.
+
+    [appconfig agent] 2026/11/23 20:15:02 INFO serving on localhost:2772
+
+Lambda sends standard error to CloudWatch Logs and splits it at line ends, so control characters
+are escaped: nothing that a caller or a service sends can forge a line. The form, the levels and
+the wording are those that tools search for in the real agent's logs.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from fastext.settings import LOG_LEVELS
+
+TRACE, DEBUG, INFO, WARN, ERROR, FATAL, NONE = range(len(LOG_LEVELS))
+
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)} | {
+    ord("\n"): "\\n",
+    ord("\r"): "\\r",
+    ord("\t"): "\\t",
+}
+
+
+def write_stderr(line: bytes) -> None:
+    """Write all of `line`, whatever state standard error is in."""
+    try:
+        os.write(2, line)
+    except OSError:
+        # A closed or full pipe must not end the extension, and there is nowhere else to say so.
+        return
+
+
+class Log:
+    """A log of events at or above `level` (one of settings.LOG_LEVELS).
+
+    `write` receives one complete line at a time; `now` gives seconds since the epoch.
+    """
+
+    __slots__ = ("_now", "_threshold", "_write", "debugging")
+
+    def __init__(
+        self,
+        level: str,
+        write: Callable[[bytes], None] = write_stderr,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._threshold = LOG_LEVELS.index(level)
+        self._write = write
+        self._now = now
+        # Read on the hot path, which builds no debug line that nobody wants.
+        self.debugging = self._threshold <= DEBUG
+
+    def trace(self, message: str) -> None:
+        self._event(TRACE, message)
+
+    def debug(self, message: str) -> None:
+        self._event(DEBUG, message)
+
+    def info(self, message: str) -> None:
+        self._event(INFO, message)
+
+    def warn(self, message: str) -> None:
+        self._event(WARN, message)
+
+    def error(self, message: str) -> None:
+        self._event(ERROR, message)
+
+    def fatal(self, message: str) -> None:
+        self._event(FATAL, message)
+
+    def exception(self, what: str, error: BaseException) -> None:
+        """An ERROR for a failure that nobody foresaw: `what` was going on, and where it broke."""
+        place = ""
+        trace = error.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            place = f" (at {os.path.basename(code.co_filename)}:{trace.tb_lineno})"
+            trace = trace.tb_next
+        self.error(f"{what}: {type(error).__name__}: {error}{place}")
+
+    def _event(self, level: int, message: str) -> None:
+        if level < self._threshold:
+            return
+        stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(self._now()))
+        line = f"[appconfig agent] {stamp} {LOG_LEVELS[level].upper()} {printable(message)}\n"
+        self._write(line.encode("utf-8", "backslashreplace"))
+
+
+def printable(text: str) -> str:
+    """`text` without a character that could end or recolour a log line."""
+    return text.translate(_ESCAPES)
+
+
+def duration(seconds: float) -> str:
+    """`seconds` in Go's notation, as the agent's log lines have it: 458ns, 22.5ms, 1.2s, 1m30s."""
+    for unit, size in (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3)):
+        if seconds < 1000 * size * 0.9999995:  # what would not round up to the next unit
+            return f"{seconds / size:.3f}".rstrip("0").rstrip(".") + unit
+    minutes, rest = divmod(round(seconds, 3), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    text = f"{rest:.3f}".rstrip("0").rstrip(".") + "s"
+    if hours:
+        return f"{hours}h{minutes}m{text}"
+    return f"{minutes}m{text}" if minutes else text
+
+
+def to_standard_error(text: str) -> None:
+    """A line for a person at a terminal: usage errors, before there is a log."""
+    sys.stderr.write(text + "\n")

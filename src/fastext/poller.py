@@ -1,0 +1,299 @@
+"""Keeps the cache fresh: first retrievals, refreshes, and when each one is due.
+
+Inside Lambda the sandbox is frozen between invocations, timers and all, so the INVOKE event is
+the clock: `refresh_due` is called on it. Elsewhere each configuration has a timer. Either way a
+configuration has at most one retrieval under way, whoever asks for it; what is cached is served
+whatever happens here, and replaced only by a whole new document.
+
+Everything runs on the loop's thread but the session's blocking calls, which run on workers.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from fastext.cache import Cache
+from fastext.document import Document, Key, key_text
+from fastext.errors import (
+    AccessDenied,
+    FastextError,
+    InvalidUpstreamRequest,
+    NotFound,
+    Throttled,
+    TooManyConfigurations,
+    Unavailable,
+    UpstreamError,
+)
+from fastext.logs import Log, duration
+from fastext.session import ConfigurationSession, Retrieved
+from fastext.workers import Deadline, Workers
+
+# Each distinct configuration costs a session and its polls, so wrong or hostile paths must not
+# make them without end. A function that reads more configurations than this is not known.
+MAX_CONFIGURATIONS = 1000
+
+# Nothing is asked for again so soon after the service has refused it: access and existence do not
+# change within seconds (the real agent's log says "retry in 60s").
+REFUSED_RETRY_S = 60.0
+
+# For as long the answer to a first retrieval that failed is given to the next caller as well.
+REFUSED_MEMORY_S = 5.0
+FAILURE_MEMORY_S = 1.0
+
+# Before a first retrieval, for which a caller waits, is given up: transient failures get these
+# pauses, each scaled by a random factor so that many sandboxes do not ask in step.
+FIRST_RETRIEVAL_PAUSES_S = (0.1, 0.4)
+
+# Timers are spread by up to this part of the interval, upwards: the service refuses early polls.
+JITTER = 0.1
+
+LONGEST_BACKOFF_S = 600.0
+
+
+class Moment(NamedTuple):
+    """Now, by both clocks, in seconds: during a freeze either may stand still."""
+
+    monotonic: float
+    wall: float
+
+    @classmethod
+    def now(cls) -> "Moment":
+        return cls(time.monotonic(), time.time())
+
+
+def elapsed(since: Moment, now: Moment) -> float:
+    """Seconds that have passed by the clock that has seen more of them; never negative."""
+    return max(now.monotonic - since.monotonic, now.wall - since.wall, 0.0)
+
+
+def due(since: Moment, wait_s: float, now: Moment) -> bool:
+    """Whether a configuration that was last asked for at `since` is to be asked for again."""
+    return elapsed(since, now) >= wait_s
+
+
+def next_wait(
+    poll_interval_s: float, service_interval_s: float, fault: UpstreamError | None, failures: int
+) -> float:
+    """Seconds from one poll to the next; `failures` counts those in a row, `fault` is the last.
+
+    Full jitter on throttling follows the AWS Architecture Blog, "Exponential Backoff And Jitter".
+    """
+    wait = max(poll_interval_s, service_interval_s)
+    if isinstance(fault, AccessDenied | NotFound | InvalidUpstreamRequest):
+        return max(wait, REFUSED_RETRY_S)
+    if isinstance(fault, Throttled):
+        longest = min(wait * 2.0 ** min(failures, 10), max(LONGEST_BACKOFF_S, wait))
+        return wait + random.uniform(0, longest)  # noqa: S311
+    return wait
+
+
+def memory_of(fault: UpstreamError) -> float:
+    """For how many seconds a failed first retrieval is not repeated."""
+    if isinstance(fault, AccessDenied | NotFound | InvalidUpstreamRequest):
+        return REFUSED_MEMORY_S
+    return FAILURE_MEMORY_S
+
+
+class _Entry:
+    """What the poller knows of one configuration."""
+
+    __slots__ = ("document", "failures", "fault", "key", "retrieval", "session", "since", "timer",
+                 "wait_s", "wanted")  # fmt: skip
+
+    def __init__(self, key: Key, session: ConfigurationSession, now: Moment) -> None:
+        self.key = key
+        self.session = session
+        self.document: Document | None = None
+        self.retrieval: asyncio.Future[Document] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.wanted = False  # by PREFETCH_LIST: asked for again even if it was never there
+        # The last attempt: when it ended, what went wrong, and how long to wait after it.
+        self.since = now
+        self.wait_s = 0.0
+        self.fault: UpstreamError | None = None
+        self.failures = 0
+
+
+class Poller:
+    """Fills `cache` by sessions that `new_session` makes.
+
+    `timers` says whether every configuration polls by a timer of its own, or only when
+    `refresh_due` is called.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        workers: Workers,
+        new_session: Callable[[Key], ConfigurationSession],
+        log: Log,
+        *,
+        poll_interval_s: float,
+        poll_timeout_s: float,
+        timers: bool,
+        now: Callable[[], Moment] = Moment.now,
+    ) -> None:
+        self._cache = cache
+        self._workers = workers
+        self._new_session = new_session
+        self._log = log
+        self._poll_interval_s = poll_interval_s
+        self._poll_timeout_s = poll_timeout_s
+        self._timers = timers
+        self._now = now
+        self._entries: dict[Key, _Entry] = {}
+
+    # -- what others ask for
+
+    def fetch(self, key: Key) -> asyncio.Future[Document]:
+        """The document of `key` when it is here: a retrieval under way is joined.
+
+        The future is the caller's own, and may be cancelled. Raises FastextError, or lets the
+        future raise it.
+        """
+        entry = self._entry(key)
+        if entry.retrieval is None:
+            now = self._now()
+            if entry.fault is not None and not due(entry.since, memory_of(entry.fault), now):
+                raise entry.fault.with_traceback(None)
+            self._retrieve(entry)
+        assert entry.retrieval is not None
+        return asyncio.shield(entry.retrieval)
+
+    def prefetch(self, keys: Iterable[Key]) -> list[asyncio.Future[Document]]:
+        """Start retrieving `keys`; one future for each, of which none need be awaited."""
+        retrievals = []
+        for key in keys:
+            entry = self._entry(key)
+            entry.wanted = True
+            retrievals.append(entry.retrieval or self._retrieve(entry))
+        return retrievals
+
+    def refresh_due(self) -> list[asyncio.Future[Document]]:
+        """Start refreshing whatever is older than it may be; what is now under way."""
+        now = self._now()
+        for entry in tuple(self._entries.values()):
+            polled = entry.document is not None or entry.wanted
+            if polled and entry.retrieval is None and due(entry.since, entry.wait_s, now):
+                self._retrieve(entry)
+        return [entry.retrieval for entry in self._entries.values() if entry.retrieval]
+
+    # -- one retrieval
+
+    def _entry(self, key: Key) -> _Entry:
+        entry = self._entries.get(key)
+        if entry is None:
+            if len(self._entries) >= MAX_CONFIGURATIONS:
+                self._forget_failures()
+            entry = self._entries[key] = _Entry(key, self._new_session(key), self._now())
+        return entry
+
+    def _forget_failures(self) -> None:
+        """Make room by dropping configurations that have never been there."""
+        for key, entry in tuple(self._entries.items()):
+            if entry.document is None and entry.retrieval is None and not entry.wanted:
+                del self._entries[key]
+        if len(self._entries) >= MAX_CONFIGURATIONS:
+            raise TooManyConfigurations(
+                f"over {MAX_CONFIGURATIONS} configurations are in use; no further one is retrieved"
+            )
+
+    def _retrieve(self, entry: _Entry) -> asyncio.Future[Document]:
+        if entry.timer is not None:
+            entry.timer.cancel()
+        session = entry.session
+        first = entry.document is None
+        start = self._now()
+        call = (lambda d: first_retrieval(session, d)) if first else session.poll
+        polled = self._workers.submit(call, self._poll_timeout_s)
+        retrieval: asyncio.Future[Document] = polled.get_loop().create_future()
+        entry.retrieval = retrieval
+
+        def ended(polled: asyncio.Future[Retrieved | None]) -> None:
+            entry.retrieval = None
+            try:
+                self._ended(entry, polled, start)
+            except Exception as broken:
+                self._log.exception(f"the retrieval of '{key_text(entry.key)}' broke", broken)
+                entry.fault = UpstreamError("internal error; the log says more")
+            if self._timers and (entry.document is not None or entry.wanted):
+                delay = entry.wait_s * (1 + random.uniform(0, JITTER))  # noqa: S311
+                entry.timer = retrieval.get_loop().call_later(delay, self._retrieve, entry)
+            if entry.document is not None:
+                retrieval.set_result(entry.document)
+            elif entry.fault is not None:
+                retrieval.set_exception(entry.fault)
+                retrieval.exception()  # nobody need have waited for it
+
+        polled.add_done_callback(ended)
+        return retrieval
+
+    def _ended(
+        self, entry: _Entry, polled: asyncio.Future[Retrieved | None], start: Moment
+    ) -> None:
+        """Take in what a worker brought, and set when to ask again."""
+        fault = self._fault_of(entry, polled)
+        entry.since = self._now()
+        entry.failures = entry.failures + 1 if fault else 0
+        entry.fault = fault
+        entry.wait_s = next_wait(
+            self._poll_interval_s, entry.session.interval_s, fault, entry.failures
+        )
+        took = duration(elapsed(start, entry.since))
+        if fault is None:
+            self._take_in(entry, polled.result(), took)
+        else:
+            self._log.error(
+                f"retrieve failure for '{key_text(entry.key)}': {fault.message} "
+                f"(retry in {duration(entry.wait_s)})"
+            )
+            fault.message = f"configuration '{key_text(entry.key)}': {fault.message}"
+
+    def _fault_of(
+        self, entry: _Entry, polled: asyncio.Future[Retrieved | None]
+    ) -> UpstreamError | None:
+        fault = polled.exception()
+        if fault is None:
+            return None
+        # The worker may still be at it, if it was abandoned: the session goes on without it.
+        entry.session = entry.session.copy()
+        if isinstance(fault, UpstreamError):
+            return fault
+        self._log.exception(f"the retrieval of '{key_text(entry.key)}' broke", fault)
+        if isinstance(fault, FastextError):
+            return UpstreamError(fault.message)
+        return UpstreamError(f"internal error: {type(fault).__name__}; the log says more")
+
+    def _take_in(self, entry: _Entry, got: Retrieved | None, took: str) -> None:
+        name = key_text(entry.key)
+        known = entry.document
+        # An empty answer with something known is "unchanged" even where a session is new: the
+        # service has no other way to say that nothing is there, and nothing is no configuration.
+        if got is None or (not got.content and known is not None):
+            self._log.debug(f"verified latest data for '{name}' in {took}")
+            return
+        document = Document(got.content, got.content_type, got.version_label)
+        if known is None:
+            self._log.info(f"retrieved initial data for '{name}' in {took}")
+        elif document.follows(known):
+            document.version = known.version + 1
+            self._log.info(f"updated cache data for '{name}' in {took}")
+        else:
+            document.version = known.version
+            self._log.debug(f"verified latest data for '{name}' in {took}")
+            if document.version_label == known.version_label:
+                return
+        entry.document = document
+        self._cache.put(entry.key, document)
+
+
+def first_retrieval(session: ConfigurationSession, deadline: Deadline) -> Retrieved | None:
+    """Poll, and poll again after transient failures, because a caller waits. On a worker."""
+    for pause in FIRST_RETRIEVAL_PAUSES_S:
+        try:
+            return session.poll(deadline)
+        except (Unavailable, Throttled):
+            deadline.pause(pause * random.uniform(0.5, 1.0))  # noqa: S311
+    return session.poll(deadline)

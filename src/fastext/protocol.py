@@ -1,0 +1,372 @@
+"""HTTP/1.1 on one connection: bytes to requests, replies back in the order of the requests.
+
+    data_received -> buffer -> _next_head -> handler -> queue of replies -> transport
+
+A request whose reply is not ready yet holds back those behind it, not the reading of them: up to
+MAX_PIPELINED requests wait in the queue, then the connection reads no further. A reply that the
+peer does not read stops the reading as well, so no client can make us keep more than a buffer.
+
+After a malformed message nothing behind it can be trusted (RFC 9112 section 9.6): the reply says
+`Connection: close`, our side is shut, and what still comes is thrown away until the peer has
+read the reply and closed, or LINGER_S have passed.
+"""
+
+import asyncio
+import resource
+import time
+from collections import deque
+from collections.abc import Awaitable
+
+import httptools
+
+from fastext import response
+from fastext.errors import (
+    BadRequest,
+    ContentTooLarge,
+    HeadTooLarge,
+    RequestError,
+    TargetTooLong,
+    TooManyConnections,
+)
+from fastext.handler import Handler
+from fastext.request import MAX_CONTENT_BYTES, TOKEN_BYTES, Head, read_head
+from fastext.response import Reply
+
+# RFC 9112 section 3 recommends at least 8000 octets; our longest useful target, three names of 128
+# characters that are all escapes and a few dozen flags, stays below it.
+MAX_REQUEST_LINE_BYTES = 8 * 1024
+
+# Go's and nginx's defaults are larger; a client of ours has no reason for more fields than these.
+MAX_HEAD_BYTES = 32 * 1024
+
+# Clients that pipeline at all send a handful; each one waiting costs us a reply's memory.
+MAX_PIPELINED = 64
+
+# Lambda gives a sandbox 1,024 descriptors; these stay free for AWS, the Extensions API and files.
+RESERVED_DESCRIPTORS = 64
+MAX_CONNECTIONS_EVER = 8192
+
+# How long a connection that was refused may take to read why.
+LINGER_S = 1.0
+
+_CLOSE = b"Connection: close\r\n"
+_KEEP_ALIVE = b"Connection: keep-alive\r\n"
+
+
+def max_connections() -> int:
+    """How many client connections the descriptor limit of this process leaves room for."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS_EVER
+    return max(RESERVED_DESCRIPTORS, min(soft - RESERVED_DESCRIPTORS, MAX_CONNECTIONS_EVER))
+
+
+class Server:
+    """What all connections share: the handler, the date and the count of connections."""
+
+    __slots__ = ("_closed", "_date", "_date_second", "handler", "limit", "loop", "open")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, handler: Handler, limit: int) -> None:
+        self.loop = loop
+        self.handler = handler
+        self.limit = limit
+        self.open: set[HttpProtocol] = set()
+        self._date = b""
+        self._date_second = -1
+        self._closed: asyncio.Future[None] | None = None
+
+    def protocol(self) -> "HttpProtocol":
+        return HttpProtocol(self)
+
+    def date(self) -> bytes:
+        """The Date of a reply that is sent now."""
+        second = int(time.time())
+        if second != self._date_second:
+            self._date = response.http_date(second)
+            self._date_second = second
+        return self._date
+
+    def close(self) -> None:
+        """Close every connection once it has sent the replies that are ready."""
+        for protocol in tuple(self.open):
+            protocol.close()
+
+    def all_closed(self) -> "asyncio.Future[None]":
+        """Done when no connection is open."""
+        if self._closed is None:
+            self._closed = self.loop.create_future()
+        return self._closed
+
+    def lost(self, protocol: "HttpProtocol") -> None:
+        self.open.discard(protocol)
+        if not self.open and self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+
+class _Exchange:
+    """A request and its reply, in the queue of its connection."""
+
+    __slots__ = ("connection", "last", "more_may_come", "reply", "with_body")
+
+    def __init__(
+        self, connection: bytes, *, last: bool, with_body: bool = True, more_may_come: bool = False
+    ) -> None:
+        self.connection = connection
+        self.last = last
+        self.with_body = with_body
+        self.more_may_come = more_may_come  # behind the last request: unread, but sent
+        self.reply: Reply | None = None
+
+
+class HttpProtocol(asyncio.Protocol):
+    __slots__ = ("_awaiting_content", "_buffer", "_chunked", "_content_left", "_exchanges",
+                 "_finished", "_linger", "_paused", "_scanned", "_server", "_transport",
+                 "_writable")  # fmt: skip
+
+    _transport: asyncio.Transport
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        # Of the connection
+        self._buffer = b""
+        self._exchanges: deque[_Exchange] = deque()
+        self._paused = False  # our reading
+        self._writable = True
+        self._finished = False  # no further request is read
+        self._linger: asyncio.TimerHandle | None = None
+        # Of the message that is being read
+        self._scanned = 0  # bytes of the buffer in which no head ends
+        self._awaiting_content: Head | None = None
+        self._content_left = 0
+        self._chunked: _ChunkedContent | None = None
+
+    # -- transport events
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        server = self._server
+        server.open.add(self)
+        if len(server.open) > server.limit:
+            self._refuse(TooManyConnections(f"over {server.limit} connections are open"))
+
+    def data_received(self, data: bytes) -> None:
+        if self._finished:
+            return
+        self._buffer = self._buffer + data if self._buffer else data
+        self._advance()
+
+    def eof_received(self) -> bool:
+        # The peer has sent its last request, but may still read (RFC 9112 section 9.6).
+        self._finished = True
+        return bool(self._exchanges)
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._flush()
+        self._advance()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.lost(self)
+        self._finished = True
+        self._exchanges.clear()
+        if self._linger is not None:
+            self._linger.cancel()
+
+    def close(self) -> None:
+        """Send what is ready and close."""
+        self._finished = True
+        self._transport.close()
+
+    # -- requests
+
+    def _advance(self) -> None:
+        """Answer every request that is complete, as long as there is room for its reply."""
+        while not self._finished and self._writable and len(self._exchanges) < MAX_PIPELINED:
+            try:
+                head = self._next_request()
+            except RequestError as fault:
+                self._refuse(fault)
+                return
+            if head is None:
+                break
+            self._answer(head)
+        self._set_paused(not (self._writable and len(self._exchanges) < MAX_PIPELINED))
+
+    def _set_paused(self, paused: bool) -> None:
+        if paused == self._paused or self._transport.is_closing():
+            return
+        self._paused = paused
+        if paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _next_request(self) -> Head | None:
+        """The next request whose head and content are here, taken from the buffer."""
+        head = self._awaiting_content
+        if head is None:
+            head = self._next_head()
+            if head is None:
+                return None
+            if head.expects and (head.chunked or head.content_length):
+                # RFC 9110 section 10.1.1: a final status instead of 100 (Continue) tells the
+                # client to keep its content; it may have begun to send, so this is the end.
+                head.keep_alive = False
+                return head
+            self._content_left = head.content_length
+            self._chunked = _ChunkedContent() if head.chunked else None
+        self._awaiting_content = None if self._skip_content() else head
+        return None if self._awaiting_content else head
+
+    def _next_head(self) -> Head | None:
+        while self._buffer.startswith(b"\r\n"):
+            # RFC 9112 section 2.2: empty lines before a request line are ignored.
+            self._buffer = self._buffer[2:]
+            self._scanned = 0
+        buffer = self._buffer
+        end = buffer.find(b"\r\n\r\n", self._scanned)
+        self._scanned = max(0, len(buffer) - 3)
+        check_limits(buffer, end)
+        if end < 0:
+            return None
+        self._buffer = buffer[end + 4 :]
+        self._scanned = 0
+        return read_head(buffer[: end + 4])
+
+    def _skip_content(self) -> bool:
+        """Throw away content that has come; whether it was the last of it."""
+        buffer = self._buffer
+        if self._chunked is not None:
+            self._buffer = b""
+            return self._chunked.feed(buffer)
+        self._buffer = buffer[self._content_left :]
+        self._content_left -= len(buffer) - len(self._buffer)
+        return self._content_left == 0
+
+    def _answer(self, head: Head) -> None:
+        # Where chunked content ends is known to its parser alone, so nothing is read behind it.
+        last = not head.keep_alive or head.chunked
+        connection = _CLOSE if last else b"" if head.minor_version else _KEEP_ALIVE
+        exchange = _Exchange(
+            connection,
+            last=last,
+            with_body=head.method != b"HEAD",
+            more_may_come=bool(self._buffer) or head.chunked or head.expects,
+        )
+        self._exchanges.append(exchange)
+        self._finished = last
+        reply = self._server.handler.handle(head.method, head.target)
+        if isinstance(reply, Reply):
+            exchange.reply = reply
+            self._flush()
+        else:
+            self._await_reply(exchange, reply)
+
+    def _await_reply(self, exchange: _Exchange, reply: Awaitable[Reply]) -> None:
+        def done(task: asyncio.Future[Reply]) -> None:
+            if task.cancelled():  # the process ends
+                return
+            exchange.reply = task.result()
+            self._flush()
+            self._advance()
+
+        asyncio.ensure_future(reply, loop=self._server.loop).add_done_callback(done)
+
+    def _refuse(self, fault: RequestError) -> None:
+        exchange = _Exchange(_CLOSE, last=True, more_may_come=True)
+        exchange.reply = response.error(fault)
+        self._exchanges.append(exchange)
+        self._finished = True
+        self._set_paused(False)
+        self._flush()
+
+    # -- replies
+
+    def _flush(self) -> None:
+        """Send the replies at the head of the queue that are ready."""
+        transport = self._transport
+        while self._exchanges and not transport.is_closing() and self._writable:
+            exchange = self._exchanges[0]
+            if exchange.reply is None:
+                return
+            self._exchanges.popleft()
+            buffers = exchange.reply.buffers(
+                self._server.date(), exchange.connection, with_body=exchange.with_body
+            )
+            if len(buffers) == 1:
+                transport.write(buffers[0])
+            else:
+                transport.writelines(buffers)
+            if exchange.last:
+                self._exchanges.clear()
+                if exchange.more_may_come:
+                    self._start_lingering()
+        if self._finished and not self._exchanges and self._linger is None:
+            transport.close()
+
+    def _start_lingering(self) -> None:
+        """Shut our side, and close when the peer has had time to read the reply.
+
+        Closing a socket with unread bytes resets the connection, and the reset can overtake the
+        reply (RFC 9112 section 9.6).
+        """
+        self._transport.write_eof()
+        self._linger = self._server.loop.call_later(LINGER_S, self._stop_lingering)
+
+    def _stop_lingering(self) -> None:
+        if self._transport.get_write_buffer_size():
+            self._linger = self._server.loop.call_later(LINGER_S, self._stop_lingering)
+        else:
+            self._transport.abort()
+
+
+class _ChunkedContent:
+    """Reads chunked content to its end (RFC 9112 section 7.1), by httptools."""
+
+    __slots__ = ("_complete", "_parser", "_size")
+
+    def __init__(self) -> None:
+        self._complete = False
+        self._size = 0
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+
+    def on_message_complete(self) -> None:
+        self._complete = True
+
+    def feed(self, data: bytes) -> bool:
+        """Whether the content is complete. Raises BadRequest or ContentTooLarge."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as fault:
+            if not self._complete:  # what follows the content is not read
+                raise BadRequest(f"malformed chunked content: {fault}") from None
+        if self._size > MAX_CONTENT_BYTES:
+            raise ContentTooLarge(f"content of over {MAX_CONTENT_BYTES} bytes is not read")
+        return self._complete
+
+
+def check_limits(buffer: bytes, end: int) -> None:
+    """Refuse a head that is too long, or already known to be no HTTP.
+
+    `end` is where the head's last line ends, or -1 while more of it may come. Raises BadRequest,
+    TargetTooLong or HeadTooLarge.
+    """
+    if buffer and buffer[0] not in TOKEN_BYTES and buffer[0] != 0x0D:
+        raise BadRequest("the request line does not begin with a method")
+    line_end = buffer.find(b"\r\n", 0, MAX_REQUEST_LINE_BYTES)
+    if line_end < 0 and len(buffer) >= MAX_REQUEST_LINE_BYTES:
+        raise TargetTooLong(f"the request line is longer than {MAX_REQUEST_LINE_BYTES} bytes")
+    if (end if end >= 0 else len(buffer)) > MAX_HEAD_BYTES:
+        raise HeadTooLarge(f"the header fields are longer than {MAX_HEAD_BYTES} bytes")
+    # RFC 9112 section 2.2 lets a server take a bare LF for a line end; two readers who decide
+    # differently about it are a way to smuggle requests, so it is refused, at once.
+    if end < 0 and buffer.count(b"\n") != buffer.count(b"\r\n"):
+        raise BadRequest("malformed HTTP: a line ends in a bare LF")

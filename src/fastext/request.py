@@ -1,0 +1,135 @@
+"""The head of a request, read by httptools and held to RFC 9112 where its parser is lenient.
+
+One complete head goes in, one `Head` or one error comes out; nothing here knows of connections.
+The caller has found the end of the head, so that a parser never sees bytes beyond one message and
+no request can reach into the next one.
+"""
+
+import httptools
+
+from fastext.errors import BadRequest, ContentTooLarge
+
+# A request here has no use for content; what comes is read and thrown away, up to this size.
+MAX_CONTENT_BYTES = 64 * 1024
+
+# Methods are case-sensitive tokens (RFC 9110 sections 5.6.2 and 9.1).
+TOKEN_BYTES = frozenset(
+    b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+_HOST_BYTES = frozenset(
+    b"-._~!$&'()*+,;=%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+_IP_LITERAL_BYTES = frozenset(b":.0123456789ABCDEFabcdefvV")
+_DIGITS = frozenset(b"0123456789")
+
+
+class Head:
+    """What a request head says.
+
+    `content_length` counts the bytes that follow; `chunked` says that they end by themselves.
+    `keep_alive` is the client's wish, by version and Connection field.
+    """
+
+    __slots__ = ("chunked", "content_length", "expects", "fields", "keep_alive", "method",
+                 "minor_version", "target")  # fmt: skip
+
+    def __init__(self) -> None:
+        self.method = b""
+        self.target = b""
+        self.minor_version = 1
+        self.keep_alive = True
+        self.content_length = 0
+        self.chunked = False
+        self.expects = False
+        self.fields: list[tuple[bytes, bytes]] = []
+
+
+class _Collector:
+    """httptools' callbacks for one head."""
+
+    __slots__ = ("fields", "target")
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.fields: list[tuple[bytes, bytes]] = []
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name.lower(), value))
+
+
+def read_head(raw: bytes) -> Head:
+    """Read `raw`, a head with its final empty line. Raises BadRequest or ContentTooLarge."""
+    line = raw[: raw.index(b"\r\n")]
+    method = line.partition(b" ")[0]
+    if not method or not TOKEN_BYTES.issuperset(method):
+        raise BadRequest("the request line does not begin with a method")
+    collector = _Collector()
+    parser = httptools.HttpRequestParser(collector)
+    # The framing of a request does not depend on its method, but httptools knows only some
+    # methods, and treats CONNECT as the end of HTTP; all but two are refused later anyway.
+    known = method in (b"GET", b"HEAD")
+    try:
+        parser.feed_data(raw if known else b"POST" + raw[len(method) :])
+    except httptools.HttpParserUpgrade:
+        # RFC 9110 section 7.8: a server may ignore an offer to upgrade.
+        pass
+    except httptools.HttpParserError as fault:
+        raise BadRequest(f"malformed HTTP: {str(fault) or type(fault).__name__}") from None
+    version = parser.get_http_version()
+    if version not in ("1.1", "1.0") or line != b"%b %b HTTP/%b" % (
+        method, collector.target, version.encode(),
+    ):  # fmt: skip
+        raise BadRequest("malformed request line; it is METHOD TARGET HTTP/1.1")
+    if b"#" in collector.target:
+        raise BadRequest("the request-target has a fragment")
+    head = Head()
+    head.method = method
+    head.target = collector.target
+    head.minor_version = int(version[2])
+    head.keep_alive = parser.should_keep_alive()
+    head.fields = collector.fields
+    _read_fields(head)
+    return head
+
+
+def _read_fields(head: Head) -> None:
+    hosts = 0
+    for name, value in head.fields:
+        if b"\x7f" in value:
+            raise BadRequest("a header field holds a control character")
+        if name == b"host":
+            hosts += 1
+            if not is_host(value):
+                raise BadRequest("the Host field is not a host with an optional port")
+        elif name == b"content-length":
+            head.content_length = int(value)  # httptools has checked that these are digits
+            if head.content_length > MAX_CONTENT_BYTES:
+                raise ContentTooLarge(f"content of over {MAX_CONTENT_BYTES} bytes is not read")
+        elif name == b"transfer-encoding":
+            # RFC 9112 section 6.1: HTTP/1.0 has no transfer codings, and to believe one is a way
+            # to smuggle requests. httptools refuses codings that do not end in chunked.
+            if head.minor_version == 0 or value.strip().lower() != b"chunked":
+                raise BadRequest("the Transfer-Encoding is not understood")
+            head.chunked = True
+        elif name == b"expect":
+            head.expects = True
+    # RFC 9112 section 3.2: exactly one, but for HTTP/1.0.
+    if hosts > 1 or (hosts == 0 and head.minor_version == 1):
+        raise BadRequest("the request has no Host field" if not hosts else "repeated Host field")
+
+
+def is_host(value: bytes) -> bool:
+    """Whether `value` is uri-host [ ":" port ] with a host (RFC 9110 sections 4.2.1 and 7.2)."""
+    if value.startswith(b"["):
+        host, bracket, rest = value[1:].partition(b"]")
+        if not bracket or not _IP_LITERAL_BYTES.issuperset(host) or (rest and rest[:1] != b":"):
+            return False
+        port = rest[1:]
+    else:
+        host, _, port = value.partition(b":")
+        if not _HOST_BYTES.issuperset(host):
+            return False
+    return bool(host) and _DIGITS.issuperset(port)

@@ -1,0 +1,81 @@
+"""A document, a part of it or an error, as a complete HTTP/1.1 response.
+
+What depends on the document is formatted once, in a `Reply`; what depends on the moment and the
+connection (Date, Connection, whether a body follows) is added when it is sent.
+"""
+
+import time
+from http import HTTPStatus
+
+from fastext.document import Document
+from fastext.errors import FastextError
+
+STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
+}
+
+# A body up to this size is joined with its head to one write; above it the copy would cost more
+# than a second buffer for the kernel (measured: the break-even lies near 16 KB).
+JOIN_BELOW_BYTES = 16 * 1024
+
+_DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun",
+           b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")  # fmt: skip
+
+
+def http_date(now: float) -> bytes:
+    """IMF-fixdate of `now`, seconds since the epoch (RFC 9110 section 5.6.7); not by locale."""
+    t = time.gmtime(now)
+    return b"%s, %02d %s %04d %02d:%02d:%02d GMT" % (
+        _DAYS[t.tm_wday], t.tm_mday, _MONTHS[t.tm_mon - 1], t.tm_year,
+        t.tm_hour, t.tm_min, t.tm_sec,
+    )  # fmt: skip
+
+
+class Reply:
+    """A response but for Date and Connection.
+
+    `head` are the status line and the fields; `body` is what a GET gets.
+    """
+
+    __slots__ = ("body", "head", "status")
+
+    def __init__(self, status: int, fields: bytes, body: bytes) -> None:
+        self.status = status
+        self.head = b"%b%bContent-Length: %d\r\n" % (STATUS_LINES[status], fields, len(body))
+        self.body = body
+
+    def buffers(self, date: bytes, connection: bytes, *, with_body: bool) -> tuple[bytes, ...]:
+        """What to write: one buffer, or two where joining them would cost a large copy.
+
+        `connection` is a complete field line or empty.
+        """
+        body = self.body if with_body else b""
+        if len(body) <= JOIN_BELOW_BYTES:
+            return (b"%bDate: %b\r\n%b\r\n%b" % (self.head, date, connection, body),)
+        return (b"%bDate: %b\r\n%b\r\n" % (self.head, date, connection), body)
+
+
+def ok(document: Document, body: bytes | None = None) -> Reply:
+    """200 with `document`, or with `body`, a part of it."""
+    fields = b"Content-Type: %b\r\nConfiguration-Version: %d\r\n" % (
+        document.content_type.encode("ascii"),
+        document.version,
+    )
+    if document.version_label:
+        fields += b"Version-Label: %b\r\n" % document.version_label.encode("ascii")
+    return Reply(200, fields, document.content if body is None else body)
+
+
+def json(status: int, value: dict[str, object], fields: bytes = b"") -> Reply:
+    """`value` as JSON text."""
+    import orjson  # late for the start's sake, see _parse.index_flags
+
+    body = orjson.dumps(value, default=str)
+    return Reply(status, b"Content-Type: application/json\r\n" + fields, body)
+
+
+def error(fault: FastextError) -> Reply:
+    """The status and the JSON body that tell of `fault`, in the shape of the service's errors."""
+    fields = b"".join(b"%b: %b\r\n" % field for field in fault.fields)
+    return json(fault.status, {"Message": fault.message, **fault.details}, fields)

@@ -1,0 +1,98 @@
+"""One configuration session with AWS AppConfig: its token, and what each answer does to it.
+
+    state      call    answer                            what follows
+    ---------  ------  --------------------------------  ------------------------------------------
+    no token   start   201                               token kept -> get
+    no token   start   any error                         no token, the error
+    token      get     200 with content, or first empty  next token kept, the content
+    token      get     200 empty                         next token kept, "unchanged"
+    token      get     TokenRejected (expired,           token dropped, one new session, one more
+                       corrupted, used, no Problem)      get; rejected again: the error
+    token      get     PolledTooEarly                    token kept, the error
+    token      get     any other error, or none at all   token kept, the error: whether the service
+                                                         has consumed it is unknown; if it has, the
+                                                         next get is the third row
+
+The next token is kept together with the content or not at all, so that content which did not
+arrive whole is asked for again. This module does not know threads, clocks or other
+configurations; it says which client it needs (`DataClient`), and is given one.
+
+Source: AppConfig Data API, StartConfigurationSession and GetLatestConfiguration.
+"""
+
+import math
+from typing import NamedTuple, Protocol
+
+from fastext.document import Key
+from fastext.errors import TokenRejected
+from fastext.workers import Deadline
+
+# The bounds of RequiredMinimumPollIntervalInSeconds.
+SHORTEST_INTERVAL_S = 15
+LONGEST_INTERVAL_S = 86400
+
+
+class Retrieved(NamedTuple):
+    """One answer of GetLatestConfiguration."""
+
+    content: bytes
+    content_type: str
+    version_label: str
+    next_token: str
+    next_interval_s: float
+
+
+class DataClient(Protocol):
+    """The two calls of the AppConfig Data API; both raise UpstreamError and nothing else."""
+
+    def start_configuration_session(
+        self, key: Key, minimum_interval_s: int, deadline: Deadline
+    ) -> str:
+        """The initial configuration token."""
+
+    def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
+        """The configuration, its content empty where it is unchanged in this session."""
+
+
+class ConfigurationSession:
+    """The session of one configuration. One thread at a time may poll."""
+
+    __slots__ = ("_client", "_fresh", "_key", "_poll_interval_s", "_token", "interval_s")
+
+    def __init__(self, client: DataClient, key: Key, poll_interval_s: float) -> None:
+        self._client = client
+        self._key = key
+        self._poll_interval_s = poll_interval_s
+        self._token = ""
+        self._fresh = True  # nothing was received in this session yet
+        # What the service wants to lie between two polls, in seconds; 0 until it has said so.
+        self.interval_s = 0.0
+
+    def copy(self) -> "ConfigurationSession":
+        """The same session for another thread, when a poll was abandoned in the middle."""
+        twin = ConfigurationSession(self._client, self._key, self._poll_interval_s)
+        twin._token, twin._fresh, twin.interval_s = self._token, self._fresh, self.interval_s
+        return twin
+
+    def poll(self, deadline: Deadline) -> Retrieved | None:
+        """What the service has, or None where that is what it gave last.
+
+        Raises UpstreamError.
+        """
+        if not self._token:
+            self._start(deadline)
+        try:
+            got = self._client.get_latest_configuration(self._token, deadline)
+        except TokenRejected:
+            self._start(deadline)
+            got = self._client.get_latest_configuration(self._token, deadline)
+        unchanged = not got.content and not self._fresh
+        self._token, self._fresh, self.interval_s = got.next_token, False, got.next_interval_s
+        return None if unchanged else got
+
+    def _start(self, deadline: Deadline) -> None:
+        self._token, self._fresh = "", True
+        minimum_s = math.ceil(self._poll_interval_s)
+        self._token = self._client.start_configuration_session(
+            self._key, min(max(minimum_s, SHORTEST_INTERVAL_S), LONGEST_INTERVAL_S), deadline
+        )

@@ -1,0 +1,251 @@
+"""What the environment says: every variable once, in one table, and the settings read by it.
+
+`VARIABLES` is the only list of variables; `--help`, the README's table and the tests are made of
+it. A bad value never stops the process: it becomes one line in `Settings.problems`, and the
+default holds. This module imports nothing at all, because `boot` needs it before `register`, and
+each import of dataclasses, enum or re costs more than a bare interpreter start.
+
+Names and defaults: AWS AppConfig user guide, "Configuring the AWS AppConfig Agent Lambda
+extension" and "Using environment variables to configure AWS AppConfig Agent".
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LAMBDA_PREFIX = "AWS_APPCONFIG_EXTENSION_"
+
+LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "fatal", "none")
+
+# Go's duration units, in seconds (pkg.go.dev/time#ParseDuration).
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+# A year: longer intervals are a slip of the pen, and time-outs above it overflow the platform.
+_LONGEST_S = 366 * 86400.0
+
+
+def parse_duration(text: str, bare_unit: str) -> float:
+    """Seconds in a duration such as `45`, `45s`, `300ms`, `5m` or `1h30m`.
+
+    A number without a unit counts in `bare_unit`. Raises ValueError for anything else, for zero
+    and for negative durations.
+    """
+    total = 0.0
+    rest = text.strip()
+    if rest and all(c.isdecimal() or c == "." for c in rest):
+        rest += bare_unit
+    if not rest:
+        raise ValueError("is empty")
+    while rest:
+        digits = len(rest) - len(rest.lstrip("0123456789."))
+        number, rest = rest[:digits], rest[digits:]
+        letters = 0
+        while letters < len(rest) and rest[letters].isalpha():
+            letters += 1
+        unit, rest = rest[:letters], rest[letters:]
+        if not number.isascii() or unit not in _UNITS:
+            raise ValueError("is not a duration")
+        try:
+            total += float(number) * _UNITS[unit]
+        except ValueError:
+            raise ValueError("is not a duration") from None
+    if not 0 < total <= _LONGEST_S:
+        raise ValueError("is not a positive duration of at most a year")
+    return total
+
+
+def _seconds(text: str) -> float:
+    return parse_duration(text, "s")
+
+
+def _milliseconds(text: str) -> float:
+    return parse_duration(text, "ms")
+
+
+def parse_port(text: str) -> int:
+    """A TCP port, 1 to 65535. Raises ValueError."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
+        raise ValueError("is not a port from 1 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1000):
+        raise ValueError("is not a number from 1 to 1000")
+    return int(text)
+
+
+def _log_level(text: str) -> str:
+    if text.lower() not in LOG_LEVELS:
+        raise ValueError("is not one of " + ", ".join(LOG_LEVELS))
+    return text.lower()
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def _http_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if scheme.lower() not in ("http", "https") or not separator or not rest.strip("/"):
+        raise ValueError("is not an http:// or https:// URL")
+    return text
+
+
+def _proxy_headers(text: str) -> tuple[tuple[str, str], ...]:
+    """`name: value` pairs; a comma begins a new pair only where a `name:` follows it."""
+    pairs: list[tuple[str, str]] = []
+    for item in text.split(","):
+        name, colon, value = item.partition(":")
+        if colon and name.strip() and not name.strip().strip(_FIELD_NAME):
+            pairs.append((name.strip(), value.strip()))
+        elif pairs and item.strip():
+            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]},{item.rstrip()}")
+        elif item.strip():
+            raise ValueError("is not a list of 'name: value'")
+    if any(not value.isprintable() for _, value in pairs):
+        raise ValueError("holds control characters")
+    return tuple(pairs)
+
+
+# The characters of a field name (RFC 9110 section 5.6.2, token).
+_FIELD_NAME = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Variable:
+    """One environment variable.
+
+    `name` is the Lambda extension's name without `LAMBDA_PREFIX`, `agent_name` the standalone
+    agent's unprefixed name. `parse` turns the text into the value of `Settings.<field>` or
+    raises ValueError with the predicate of a sentence. `default` is the text that holds when
+    nothing is set ("" means None). `secret` values never appear in a log line.
+    """
+
+    __slots__ = ("agent_name", "default", "field", "help", "name", "parse", "secret", "unit")
+
+    def __init__(
+        self,
+        name: str,
+        field: str,
+        parse: "Callable[[str], object]",
+        default: str,
+        unit: str,
+        help: str,
+        *,
+        agent_name: str = "",
+        secret: bool = False,
+    ) -> None:
+        self.name = name
+        self.field = field
+        self.parse = parse
+        self.default = default
+        self.unit = unit
+        self.help = help
+        self.agent_name = agent_name or name
+        self.secret = secret
+
+    @property
+    def lambda_name(self) -> str:
+        return LAMBDA_PREFIX + self.name
+
+    def read(self, environ: "Mapping[str, str]", in_lambda: bool) -> tuple[str, str]:
+        """The name under which the variable is set and its trimmed text, or two empty strings.
+
+        Inside Lambda the unprefixed names belong to the function, so only the prefixed one
+        counts; elsewhere both do, and the prefixed one wins.
+        """
+        names = (self.lambda_name,) if in_lambda else (self.lambda_name, self.agent_name)
+        for name in names:
+            text = environ.get(name, "").strip()
+            if text:
+                return name, text
+        return "", ""
+
+
+VARIABLES = (
+    Variable("HTTP_PORT", "http_port", parse_port, "2772", "port",
+             "Port of the local HTTP server."),
+    Variable("LOG_LEVEL", "log_level", _log_level, "info", "level",
+             "What is logged: trace, debug, info, warn, error, fatal or none."),
+    Variable("MAX_CONNECTIONS", "max_connections", _count, "3", "connections",
+             "How many calls to AWS AppConfig may run at once."),
+    Variable("POLL_INTERVAL_SECONDS", "poll_interval_s", _seconds, "45", "s, or 45s, 5m, 1h",
+             "How old a configuration may grow before it is asked for again.",
+             agent_name="POLL_INTERVAL"),
+    Variable("POLL_TIMEOUT_MILLIS", "poll_timeout_s", _milliseconds, "3000", "ms, or 300ms, 5s",
+             "How long a whole refresh may take before it is given up.",
+             agent_name="REQUEST_TIMEOUT"),
+    Variable("PREFETCH_LIST", "prefetch_list", _items, "", "list",
+             "Configurations to retrieve at the start: app:env:config or "
+             "/applications/app/environments/env/configurations/config, comma-separated."),
+    Variable("PROXY_HEADERS", "proxy_headers", _proxy_headers, "", "list",
+             "Header fields for the proxy: 'name: value', comma-separated.", secret=True),
+    Variable("PROXY_URL", "proxy_url", _http_url, "", "URL",
+             "http:// or https:// proxy for calls to AWS.", secret=True),
+    Variable("ROLE_ARN", "role_arn", _text, "", "ARN",
+             "Role to assume for retrieving configurations."),
+    Variable("ROLE_EXTERNAL_ID", "role_external_id", _text, "", "text",
+             "External ID for assuming the role.", secret=True),
+    Variable("ROLE_SESSION_NAME", "role_session_name", _text, "", "text",
+             "Session name of the assumed role."),
+    Variable("SERVICE_ENDPOINT", "service_endpoint", _http_url, "", "URL",
+             "Endpoint of the AWS AppConfig Data service, such as a VPC endpoint's."),
+    Variable("SERVICE_REGION", "service_region", _text, "", "Region",
+             "Region of the AWS AppConfig service, if not the current one."),
+)  # fmt: skip
+
+
+class Settings:
+    """The values of all variables, read once; one attribute per `Variable.field`.
+
+    `problems` holds one line for each value that could not be used: the variable, the value and
+    what is used instead.
+    """
+
+    http_port: int
+    log_level: str
+    max_connections: int
+    poll_interval_s: float
+    poll_timeout_s: float
+    prefetch_list: tuple[str, ...] | None
+    proxy_headers: tuple[tuple[str, str], ...] | None
+    proxy_url: str | None
+    role_arn: str | None
+    role_external_id: str | None
+    role_session_name: str | None
+    service_endpoint: str | None
+    service_region: str | None
+    problems: tuple[str, ...]
+
+    @classmethod
+    def from_env(cls, environ: "Mapping[str, str]", *, in_lambda: bool) -> "Settings":
+        """Read every variable of the table; never raises."""
+        settings = cls()
+        problems = []
+        for variable in VARIABLES:
+            name, text = variable.read(environ, in_lambda)
+            default = variable.parse(variable.default) if variable.default else None
+            value = default
+            if text:
+                try:
+                    value = variable.parse(text)
+                except ValueError as fault:
+                    shown = "its value" if variable.secret else f"{text!r}"
+                    held = variable.default or "nothing"
+                    problems.append(f"{name}: {shown} {fault}; using {held} instead")
+            setattr(settings, variable.field, value)
+        settings.problems = tuple(problems)
+        return settings
+
+
+def http_port(environ: "Mapping[str, str]", *, in_lambda: bool) -> int:
+    """The port alone, for `boot`, which binds before anything else is read."""
+    variable = VARIABLES[0]
+    try:
+        return parse_port(variable.read(environ, in_lambda)[1] or variable.default)
+    except ValueError:
+        return parse_port(variable.default)

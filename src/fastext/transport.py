@@ -1,0 +1,251 @@
+"""HTTP to AWS: one request and its whole answer within one deadline, directly or through a proxy.
+
+botocore signs requests and reads answers; what lies between is done here with urllib3 alone, for
+three things that botocore's own session has no setting for: header fields for the proxy, a
+deadline that covers the whole answer, and one silent retry when a kept connection turns out to
+be dead, as after a frozen sandbox.
+
+Every failure is raised as Unavailable or TimedOut.
+"""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    HTTPError,
+    NewConnectionError,
+    ProtocolError,
+    ProxyError,
+    SSLError,
+    TimeoutError,
+)
+
+from fastext.errors import TimedOut, Unavailable, UpstreamError
+from fastext.workers import Deadline
+
+# A data centre answers a SYN within milliseconds; one retransmission (1 s) is all we wait for.
+CONNECT_TIMEOUT_S = 1.0
+
+# A connection that was idle for longer is not used again: load balancers and NAT gateways forget
+# idle connections without a word, and a thawed sandbox cannot know what happened to its own.
+TRUSTED_IDLE_S = 20.0
+
+
+class Answer(NamedTuple):
+    status: int
+    fields: Mapping[str, str]
+    content: bytes
+
+
+class _Call(threading.local):
+    """What this thread's call is, for the connection that will carry it."""
+
+    deadline: Deadline | None = None
+    reused = False
+
+
+_call = _Call()
+
+
+class _Watched:
+    """Puts a connection under the deadline of the call that uses it."""
+
+    _used = False
+
+    def connect(self) -> None:
+        if _call.deadline is not None:
+            _call.deadline.watch(self)  # type: ignore[arg-type]
+        super().connect()  # type: ignore[misc]
+
+    def request(self, *args: object, **kwargs: object) -> None:
+        if _call.deadline is not None:
+            _call.deadline.watch(self)  # type: ignore[arg-type]
+        _call.reused, self._used = self._used, True
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+
+class _WatchedHTTPConnection(_Watched, HTTPConnection):
+    pass
+
+
+class _WatchedHTTPSConnection(_Watched, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedHTTPConnection
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPSConnection
+
+
+class Transport:
+    """Connections to AWS, kept between calls; threads may share it.
+
+    `ca_file` is a file of trusted certificates in PEM form. `proxy_for` gives the proxy of a URL,
+    or None; `proxy_fields` are header fields for that proxy and nobody behind it.
+    """
+
+    def __init__(
+        self,
+        ca_file: str,
+        max_connections: int,
+        proxy_for: Callable[[str], str | None],
+        proxy_fields: Mapping[str, str],
+    ) -> None:
+        self._ca_file = ca_file
+        self._max_connections = max_connections
+        self._proxy_for = proxy_for
+        self._proxy_fields = proxy_fields
+        self._context: ssl.SSLContext | None = None
+        self._managers: dict[str | None, urllib3.PoolManager] = {}
+        self._lock = threading.Lock()
+        self._last_used = (time.monotonic(), time.time())
+
+    def send(
+        self, method: str, url: str, fields: Mapping[str, str], body: bytes, deadline: Deadline
+    ) -> Answer:
+        """Send one request and read its whole answer. Raises Unavailable or TimedOut."""
+        proxy = self._proxy_for(url)
+        self._drop_stale()
+        try:
+            try:
+                return self._exchange(proxy, method, url, fields, body, deadline)
+            except ProtocolError:
+                deadline.remaining_s()  # it may have been the deadline that cut the connection
+                if not _call.reused:
+                    raise
+                self.close()
+                return self._exchange(proxy, method, url, fields, body, deadline)
+        except (HTTPError, OSError) as fault:
+            raise translate(fault, url, proxy, deadline) from fault
+        finally:
+            self._last_used = (time.monotonic(), time.time())
+
+    def close(self) -> None:
+        """Drop the kept connections."""
+        with self._lock:
+            for manager in self._managers.values():
+                manager.clear()
+
+    def _drop_stale(self) -> None:
+        monotonic, wall = self._last_used
+        if max(time.monotonic() - monotonic, time.time() - wall) > TRUSTED_IDLE_S:
+            self.close()
+
+    def _exchange(
+        self,
+        proxy: str | None,
+        method: str,
+        url: str,
+        fields: Mapping[str, str],
+        body: bytes,
+        deadline: Deadline,
+    ) -> Answer:
+        manager = self._manager(proxy)
+        remaining_s = deadline.remaining_s()
+        _call.deadline = deadline
+        try:
+            answer = manager.request(
+                method,
+                url,
+                body=body or None,
+                headers=fields,
+                timeout=urllib3.Timeout(
+                    connect=min(CONNECT_TIMEOUT_S, remaining_s), read=remaining_s
+                ),
+                retries=False,
+                redirect=False,
+                decode_content=False,
+            )
+        finally:
+            _call.deadline = None
+        return Answer(answer.status, answer.headers, answer.data)
+
+    def _manager(self, proxy: str | None) -> urllib3.PoolManager:
+        with self._lock:
+            manager = self._managers.get(proxy)
+            if manager is None:
+                manager = self._managers[proxy] = self._new_manager(proxy)
+            return manager
+
+    def _new_manager(self, proxy: str | None) -> urllib3.PoolManager:
+        if self._context is None:
+            self._context = trusting(self._ca_file)
+        manager: urllib3.PoolManager
+        if proxy is None:
+            manager = urllib3.PoolManager(maxsize=self._max_connections, ssl_context=self._context)
+        else:
+            manager = urllib3.ProxyManager(
+                proxy,
+                maxsize=self._max_connections,
+                ssl_context=self._context,
+                proxy_ssl_context=self._context,
+                proxy_headers={**credentials_of(proxy), **self._proxy_fields},
+            )
+        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        return manager
+
+
+def trusting(ca_file: str) -> ssl.SSLContext:
+    """A context that checks names and certificates against `ca_file`, from TLS 1.2 up.
+
+    Raises Unavailable where the file cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except OSError as fault:
+        raise Unavailable(f"cannot read the certificates in '{ca_file}': {fault}") from fault
+    return context
+
+
+def credentials_of(proxy: str) -> dict[str, str]:
+    """The Proxy-Authorization field for a proxy URL with a user name (RFC 9110 section 11.7.2)."""
+    auth = urllib3.util.parse_url(proxy).auth
+    if not auth:
+        return {}
+    user, _, password = auth.partition(":")
+    return urllib3.util.make_headers(proxy_basic_auth=f"{unquote(user)}:{unquote(password)}")
+
+
+def without_credentials(url: str) -> str:
+    """Scheme, host and port of `url`: what a message may show of it."""
+    parsed = urllib3.util.parse_url(url)
+    return parsed._replace(auth=None, path=None, query=None, fragment=None).url
+
+
+def translate(fault: Exception, url: str, proxy: str | None, deadline: Deadline) -> UpstreamError:
+    """Our error for a failure of urllib3 or the socket under it."""
+    try:
+        deadline.remaining_s()
+    except TimedOut as timed_out:
+        return timed_out
+    where = without_credentials(url)
+    if isinstance(fault, ProxyError):
+        # The original error tells whether the proxy refused (CONNECT's status) or was not there.
+        where = f"{where} through proxy {without_credentials(proxy or '')}"
+        return Unavailable(f"cannot reach {where}: {fault.original_error}")
+    if isinstance(fault, NewConnectionError | socket.gaierror):
+        return Unavailable(f"cannot connect to {where}: {reason(fault)}")
+    if isinstance(fault, TimeoutError):
+        return TimedOut(f"{where} does not answer: {reason(fault)}")
+    if isinstance(fault, SSLError | ssl.SSLError):
+        return Unavailable(f"no trusted connection to {where}: {reason(fault)}")
+    return Unavailable(f"no usable answer from {where}: {reason(fault)}")
+
+
+def reason(fault: BaseException) -> str:
+    """The last part of urllib3's messages, without the object that they begin with."""
+    text = str(fault)
+    return text.partition("): ")[2] or text or type(fault).__name__
