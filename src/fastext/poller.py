@@ -245,9 +245,13 @@ class Poller:
         if fault is None:
             self._take_in(entry, polled.result(), took)
         else:
+            again = (
+                f"retry in {entry.wait_s:.0f}s"
+                if entry.document is not None or entry.wanted
+                else f"retry on request, not within {memory_of(fault):.0f}s"
+            )
             self._log.error(
-                f"retrieve failure for '{key_text(entry.key)}': {fault.message} "
-                f"(retry in {duration(entry.wait_s)})"
+                f"retrieve failure for '{key_text(entry.key)}': {fault.message} ({again})"
             )
             fault.message = f"configuration '{key_text(entry.key)}': {fault.message}"
 

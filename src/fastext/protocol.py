@@ -16,6 +16,7 @@ import resource
 import time
 from collections import deque
 from collections.abc import Awaitable
+from typing import cast
 
 import httptools
 
@@ -143,8 +144,7 @@ class HttpProtocol(asyncio.Protocol):
     # -- transport events
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         server = self._server
         server.open.add(self)
         if len(server.open) > server.limit:
