@@ -1,0 +1,67 @@
+"""Fixtures that several test files share."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+import trustme
+from dev.service import COMMAND, Service
+from fakes.appconfig import FakeAppConfig
+from fakes.lambda_api import FakeLambdaApi
+from program import Program
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def appconfig() -> Iterator[FakeAppConfig]:
+    with FakeAppConfig() as service:
+        service.deploy("shop", "production", "features", FLAGS, version_label="v1")
+        yield service
+
+
+@pytest.fixture
+def lambda_api() -> Iterator[FakeLambdaApi]:
+    with FakeLambdaApi() as api:
+        yield api
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Program]]:
+    """Starts fastext as a process; every one is stopped at the end of the test."""
+    programs: list[Program] = []
+
+    def start(*arguments: str, **environ: str) -> Program:
+        programs.append(Program(arguments, environ))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.stop()
+
+
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[Service]:
+    """An AppConfig service that nobody here wrote."""
+    if not COMMAND.exists():
+        pytest.skip("ministack is not set up; `make test` does that")
+    service = Service()
+    try:
+        service.wait()
+        yield service
+    finally:
+        service.stop()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority of the tests' own."""
+    return trustme.CA()
+
+
+FLAGS = b'{"dark_mode":{"enabled":true,"level":1e2},"old":{"enabled":false},"new":{"enabled":true}}'
