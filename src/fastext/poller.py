@@ -147,20 +147,21 @@ class Poller:
 
     # -- what others ask for
 
-    def fetch(self, key: Key) -> asyncio.Future[Document]:
-        """The document of `key` when it is here: a retrieval under way is joined.
+    async def fetch(self, key: Key) -> Document:
+        """The document of `key`, retrieved if it is not here; a retrieval under way is joined.
 
-        The future is the caller's own, and may be cancelled. Raises FastextError, or lets the
-        future raise it.
+        Raises FastextError.
         """
         entry = self._entry(key)
+        if entry.document is not None:
+            return entry.document
         if entry.retrieval is None:
-            now = self._now()
-            if entry.fault is not None and not due(entry.since, memory_of(entry.fault), now):
+            if entry.fault and not due(entry.since, memory_of(entry.fault), self._now()):
                 raise entry.fault.with_traceback(None)
             self._retrieve(entry)
         assert entry.retrieval is not None
-        return asyncio.shield(entry.retrieval)
+        # A caller that goes away must not take the retrieval along, which others wait for.
+        return await asyncio.shield(entry.retrieval)
 
     def prefetch(self, keys: Iterable[Key]) -> list[asyncio.Future[Document]]:
         """Start retrieving `keys`; one future for each, of which none need be awaited."""

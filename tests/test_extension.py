@@ -1,0 +1,308 @@
+"""The life of the process, from its first line to its exit status."""
+
+import json
+import signal
+import socket
+import threading
+
+import pytest
+from conftest import FLAGS
+from fakes.appconfig import GET, START, FakeAppConfig
+from fakes.faults import Gate, Hang
+from fakes.lambda_api import Drop, FakeLambdaApi, refused
+from program import FEATURES
+
+NAME = "shop:production:features"
+CHANGED = b'{"dark_mode":{"enabled":false}}'
+
+
+def in_lambda(appconfig, lambda_api, **variables):
+    """Variables of an extension that prefetches, and whose cache is old at every invocation."""
+    return {
+        "AWS_LAMBDA_RUNTIME_API": lambda_api.address,
+        "AWS_ENDPOINT_URL": appconfig.url,
+        "PREFETCH_LIST": NAME,
+        "POLL_INTERVAL_SECONDS": "1us",
+        **variables,
+    }
+
+
+@pytest.fixture
+def quick(appconfig):
+    """The service wants no pause between polls."""
+    appconfig.next_poll_interval_s = 0
+    return appconfig
+
+
+# ---------------------------------------------------------------- the Lambda extension
+
+
+def test_it_registers_under_the_name_of_its_file_for_both_events(start, appconfig, lambda_api):
+    start(**in_lambda(appconfig, lambda_api))
+    registration = lambda_api.wait_registered()
+    assert registration.name == "fastext"
+    assert registration.events == ("INVOKE", "SHUTDOWN")
+
+
+def test_it_listens_before_it_registers(start, appconfig, lambda_api):
+    gate = threading.Event()
+    lambda_api.answer_register(gate)
+    program = start(**in_lambda(appconfig, lambda_api))
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(program.get()))
+    while True:  # connecting works while the registration is held
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", program.port)) == 0:
+                break
+    assert lambda_api.registration is None
+    caller.start()
+    gate.set()
+    caller.join()
+    assert answers[0].content == FLAGS
+
+
+def test_the_prefetch_ends_before_the_first_next(start, appconfig, lambda_api):
+    gate = threading.Event()
+    appconfig.fail(GET, Gate(gate))
+    program = start(**in_lambda(appconfig, lambda_api))
+    appconfig.wait_for(GET, 1)
+    assert lambda_api.nexts == 0
+    gate.set()
+    lambda_api.wait_next(1)
+    program.wait_for_log(f"retrieved initial data for '{NAME}' in ")
+    program.wait_for_log(r"started in \S+: registered \S+, serving \S+, prefetched \S+")
+
+
+def test_a_prefetch_that_hangs_does_not_hold_up_the_first_next(start, appconfig, lambda_api):
+    appconfig.fail_always(GET, Hang())
+    program = start(**in_lambda(appconfig, lambda_api, POLL_TIMEOUT_MILLIS="300"))
+    lambda_api.wait_next(1)
+    assert program.get().status == 504
+
+
+def test_a_request_joins_the_prefetch(start, appconfig, lambda_api):
+    gate = threading.Event()
+    appconfig.fail(GET, Gate(gate))
+    program = start(**in_lambda(appconfig, lambda_api)).wait_serving()
+    appconfig.wait_for(GET, 1)
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(program.get()))
+    caller.start()
+    gate.set()
+    caller.join()
+    assert answers[0].content == FLAGS
+    assert (appconfig.count(START), appconfig.count(GET)) == (1, 1)
+
+
+def test_an_invocation_refreshes_what_is_old(start, quick, lambda_api):
+    program = start(**in_lambda(quick, lambda_api))
+    lambda_api.wait_next(1)
+    assert program.get().fields["configuration-version"] == "1"
+    quick.deploy("shop", "production", "features", CHANGED, version_label="v2")
+    lambda_api.invoke()
+    lambda_api.wait_next(2)
+    reply = program.get()
+    assert reply.content == CHANGED
+    assert reply.fields["configuration-version"] == "2"
+    assert reply.fields["version-label"] == "v2"
+    assert quick.count(START) == 1
+
+
+def test_an_invocation_leaves_alone_what_is_young_enough(start, appconfig, lambda_api):
+    start(**in_lambda(appconfig, lambda_api, POLL_INTERVAL_SECONDS="45"))
+    lambda_api.wait_next(1)
+    for count in (2, 3):
+        lambda_api.invoke()
+        lambda_api.wait_next(count)
+    assert appconfig.count(GET) == 1
+
+
+def test_a_slow_refresh_delays_neither_reads_nor_the_next_event(start, quick, lambda_api):
+    program = start(**in_lambda(quick, lambda_api, POLL_TIMEOUT_MILLIS="20s"))
+    lambda_api.wait_next(1)
+    gate = threading.Event()
+    quick.fail(GET, Gate(gate))
+    quick.deploy("shop", "production", "features", CHANGED)
+    lambda_api.invoke()
+    quick.wait_for(GET, 2)
+    assert program.get().content == FLAGS
+    lambda_api.wait_next(2)
+    lambda_api.invoke()
+    lambda_api.wait_next(3)
+    assert quick.count(GET) == 2, "a refresh under way is not begun again"
+    gate.set()
+    program.wait_for_log("updated cache data")
+    assert program.get().content == CHANGED
+
+
+def test_shutdown_ends_the_process_with_0(start, appconfig, lambda_api):
+    program = start(**in_lambda(appconfig, lambda_api))
+    lambda_api.wait_next(1)
+    lambda_api.shutdown()
+    assert program.wait() == 0
+
+
+def test_shutdown_during_a_poll_and_with_requests_open_ends_it_too(start, quick, lambda_api):
+    program = start(**in_lambda(quick, lambda_api, POLL_TIMEOUT_MILLIS="20s"))
+    lambda_api.wait_next(1)
+    quick.fail_always(GET, Hang())
+    lambda_api.invoke()
+    quick.wait_for(GET, 2)
+    with socket.create_connection(("127.0.0.1", program.port)) as open_request:
+        open_request.sendall(b"GET /ping HTTP/1.1\r\nHost: l")
+        lambda_api.shutdown()
+        assert program.wait() == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Drop, refused("Extension.Whatever", "no"), b"garbage\r\n\r\n",
+     b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'],
+)  # fmt: skip
+def test_a_broken_answer_to_next_is_asked_for_again(start, appconfig, lambda_api, answer):
+    program = start(**in_lambda(appconfig, lambda_api))
+    lambda_api.wait_next(1)
+    for _ in range(3):  # a dropped kept connection is retried without a word
+        lambda_api.answer_next(answer)
+    program.wait_for_log("ERROR .*event/next")
+    lambda_api.invoke()
+    lambda_api.shutdown()
+    assert program.wait() == 0
+    assert program.log.count("asking again") == 1
+
+
+def test_events_may_come_in_chunked_coding(start, appconfig, lambda_api):
+    program = start(**in_lambda(appconfig, lambda_api))
+    event = b'{"eventType":"SHUTDOWN","shutdownReason":"spindown"}'
+    lambda_api.answer_next(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"%x\r\n%b\r\n0\r\n\r\n" % (len(event), event)
+    )
+    assert program.wait() == 0
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_on_managed_instances_it_takes_shutdown_alone_and_polls_by_timers(start, quick, told):
+    with FakeLambdaApi(managed_instances=True) as api:
+        kind = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"} if told else {}
+        program = start(**in_lambda(quick, api, POLL_INTERVAL_SECONDS="50ms", **kind))
+        assert api.wait_registered().events == ("SHUTDOWN",)
+        quick.wait_for(GET, 3)
+        api.shutdown("failure")
+        assert program.wait() == 0
+
+
+def test_a_taken_port_is_an_error_and_is_tried_again_at_each_invocation(
+    start, appconfig, lambda_api
+):
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
+    program = start(**in_lambda(appconfig, lambda_api, HTTP_PORT=str(port)))
+    lambda_api.wait_next(1)
+    program.wait_for_log(f"ERROR cannot listen on 127.0.0.1 port {port}: .*HTTP_PORT")
+    taken.close()
+    lambda_api.invoke()
+    program.wait_for_log(f"serving on localhost:{port}")
+    program.port = port
+    assert program.get().content == FLAGS
+    lambda_api.shutdown()
+    assert program.wait() == 0
+
+
+def test_a_refused_registration_is_said_and_ends_the_process(start, appconfig, lambda_api):
+    lambda_api.answer_register(refused("Extension.RegistrationClosed", "too late"))
+    program = start(**in_lambda(appconfig, lambda_api))
+    assert program.wait() == 1
+    program.wait_for_log("FATAL not registered with Lambda: .*RegistrationClosed")
+
+
+def test_settings_that_cannot_be_used_are_said_and_the_defaults_hold(start, appconfig, lambda_api):
+    program = start(**in_lambda(appconfig, lambda_api, MAX_CONNECTIONS="many",
+                                PREFETCH_LIST="nonsense," + NAME))  # fmt: skip
+    lambda_api.wait_next(1)
+    assert program.get().content == FLAGS
+    program.wait_for_log("WARN .*MAX_CONNECTIONS: 'many' .*using 3 instead")
+    program.wait_for_log("WARN .*PREFETCH_LIST: 'nonsense'")
+
+
+# ---------------------------------------------------------------- the agent
+
+
+def test_outside_lambda_it_polls_by_timers(start, quick):
+    program = start(AWS_ENDPOINT_URL=quick.url, PREFETCH_LIST=NAME, POLL_INTERVAL_SECONDS="50ms")
+    program.wait_for_log("INFO AppConfig Agent fastext")
+    quick.wait_for(GET, 2)
+    quick.deploy("shop", "production", "features", CHANGED)
+    program.wait_for_log("updated cache data")
+    assert program.get().content == CHANGED
+
+
+def test_it_serves_on_ipv6_loopback_as_well(start, appconfig):
+    program = start(AWS_ENDPOINT_URL=appconfig.url).wait_serving()
+    try:
+        connection = socket.create_connection(("::1", program.port))
+    except OSError as fault:
+        pytest.skip(f"this machine has no ::1: {fault}")
+    connection.close()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_agent_with_0(start, appconfig, signum):
+    program = start(AWS_ENDPOINT_URL=appconfig.url).wait_serving()
+    program.process.send_signal(signum)
+    assert program.wait() == 0
+
+
+def test_a_taken_port_ends_the_agent_with_one_clear_line(start, appconfig):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        program = start(AWS_ENDPOINT_URL=appconfig.url, HTTP_PORT=port)
+        assert program.wait() == 1
+    program.wait_for_log(f"ERROR cannot listen on 127.0.0.1 port {port}")
+
+
+def test_many_readers_of_one_cold_configuration_cost_one_session_and_one_get(start, appconfig):
+    gate = threading.Event()
+    appconfig.fail(START, Gate(gate))
+    program = start(AWS_ENDPOINT_URL=appconfig.url).wait_serving()
+    answers = []
+    callers = [
+        threading.Thread(target=lambda: answers.append(program.get().status)) for _ in range(40)
+    ]
+    for caller in callers:
+        caller.start()
+    appconfig.wait_for(START, 1)
+    gate.set()
+    for caller in callers:
+        caller.join()
+    assert answers == [200] * 40
+    assert (appconfig.count(START), appconfig.count(GET)) == (1, 1)
+
+
+def test_at_most_max_connections_calls_run_at_once(start):
+    with FakeAppConfig() as service:
+        names = [f"p{number}" for number in range(8)]
+        for name in names:
+            service.deploy("a", "e", name, b"x", "text/plain")
+        gate = threading.Event()
+        service.fail_always(START, Gate(gate))
+        program = start(
+            AWS_ENDPOINT_URL=service.url,
+            MAX_CONNECTIONS="2",
+            POLL_TIMEOUT_MILLIS="20s",
+            PREFETCH_LIST=",".join(f"a:e:{name}" for name in names),
+        )
+        service.wait_for(START, 2)
+        gate.set()
+        program.wait_for_log("retrieved initial data", count=8)
+        assert service.peak_concurrency == 2
+
+
+def test_what_the_service_says_reaches_the_caller(start, appconfig):
+    program = start(AWS_ENDPOINT_URL=appconfig.url).wait_serving()
+    reply = program.get(FEATURES.replace("features", "nothing"))
+    assert reply.status == 404
+    body = json.loads(reply.content)
+    assert "shop:production:nothing" in body["Message"]
+    assert body["ResourceType"] == "ConfigurationProfile"
+    assert body["ReferencedBy"] == {"ConfigurationProfileIdentifier": "nothing"}
