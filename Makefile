@@ -17,7 +17,7 @@ help:
 	@echo "make clean   remove everything that these commands have made"
 
 run: .venv/ready .venv-service/ready
-	@.venv/bin/python dev/run.py --port $(HTTP_PORT)
+	@.venv/bin/python -m dev.run --port $(HTTP_PORT)
 
 test: .venv/ready .venv-service/ready
 	@sh dev/system-packages.sh

@@ -1,12 +1,12 @@
 """Deploys a change of one flag to the service that `make run` has started.
 
-    .venv/bin/python dev/deploy.py http://127.0.0.1:PORT FLAG=on|off
+.venv/bin/python -m dev.deploy http://127.0.0.1:PORT FLAG=on|off
 """
 
 import argparse
 
-from control_plane import connect, deploy, stored_flags
-from run import APPLICATION, ENVIRONMENT, FLAGS, POLL_INTERVAL_S
+from dev.control_plane import connect, deploy, stored_flags
+from dev.run import APPLICATION, ENVIRONMENT, FLAGS, POLL_INTERVAL_S
 
 
 def main() -> None:

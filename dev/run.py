@@ -12,8 +12,8 @@ import time
 import urllib.request
 from types import FrameType
 
-from control_plane import connect, deploy, stored_flags
-from service import COMMAND, ROOT, Service, ServiceFailed
+from dev.control_plane import connect, deploy, stored_flags
+from dev.service import COMMAND, ROOT, Service, ServiceFailed
 
 APPLICATION, ENVIRONMENT = "shop", "production"
 POLL_INTERVAL_S = 15
@@ -122,7 +122,6 @@ def wait_for(agent: "subprocess.Popen[bytes]", port: int) -> None:
 
 def invite(endpoint_url: str, port: int) -> None:
     base = f"http://localhost:{port}/applications/{APPLICATION}/environments/{ENVIRONMENT}"
-    script = os.path.relpath(ROOT / "dev" / "deploy.py")
     print(
         f"""
 Try:
@@ -131,7 +130,7 @@ Try:
   curl '{base}/configurations/settings'
 
 Deploy a change, served after the next poll, within about {POLL_INTERVAL_S} s:
-  .venv/bin/python {script} {endpoint_url} dark_mode=on
+  .venv/bin/python -m dev.deploy {endpoint_url} dark_mode=on
 
 Ctrl-C ends everything.
 """,

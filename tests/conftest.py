@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import trustme
-from dev.service import COMMAND, Service
 from fakes.appconfig import FakeAppConfig
 from fakes.lambda_api import FakeLambdaApi
 from program import Program
+
+from dev.service import COMMAND, Service
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from control_plane import connect, deploy, stored_flags
 from fakes.appconfig import FakeAppConfig
 from fakes.faults import Status
+
+from dev.control_plane import connect, deploy, stored_flags
 
 KEY = ("contract", "test", "freeform")
 PARAMETERS = dict(
@@ -65,14 +66,10 @@ def test_a_session_gives_the_document_once_and_then_its_changes(service):
     assert first["ContentType"] == "text/plain"
     assert first["VersionLabel"] == "v1"
     assert first["NextPollIntervalInSeconds"] > 0
-    second = client.get_latest_configuration(
-        ConfigurationToken=first["NextPollConfigurationToken"]
-    )
+    second = client.get_latest_configuration(ConfigurationToken=first["NextPollConfigurationToken"])
     assert second["Configuration"].read() == b""
     deploy_content(b"two", "v2")
-    third = client.get_latest_configuration(
-        ConfigurationToken=second["NextPollConfigurationToken"]
-    )
+    third = client.get_latest_configuration(ConfigurationToken=second["NextPollConfigurationToken"])
     assert third["Configuration"].read() == b"two"
     assert third["VersionLabel"] == "v2"
 

@@ -368,5 +368,6 @@ def check_limits(buffer: bytes, end: int) -> None:
         raise HeadTooLarge(f"the header fields are longer than {MAX_HEAD_BYTES} bytes")
     # RFC 9112 section 2.2 lets a server take a bare LF for a line end; two readers who decide
     # differently about it are a way to smuggle requests, so it is refused, at once.
-    if end < 0 and buffer.count(b"\n") != buffer.count(b"\r\n"):
+    known = (0, end + 4) if end >= 0 else (0,)
+    if buffer.count(b"\n", *known) != buffer.count(b"\r\n", *known):
         raise BadRequest("malformed HTTP: a line ends in a bare LF")

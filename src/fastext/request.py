@@ -47,17 +47,23 @@ class Head:
 class _Collector:
     """httptools' callbacks for one head."""
 
-    __slots__ = ("fields", "target")
+    __slots__ = ("fields", "keep_alive", "parser", "target")
 
     def __init__(self) -> None:
         self.target = b""
         self.fields: list[tuple[bytes, bytes]] = []
+        self.keep_alive = False
+        self.parser = httptools.HttpRequestParser(self)
 
     def on_url(self, url: bytes) -> None:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name.lower(), value))
+        self.fields.append((name.lower(), value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        # After the message the parser has forgotten what the Connection field said.
+        self.keep_alive = self.parser.should_keep_alive()
 
 
 def read_head(raw: bytes) -> Head:
@@ -67,7 +73,7 @@ def read_head(raw: bytes) -> Head:
     if not method or not TOKEN_BYTES.issuperset(method):
         raise BadRequest("the request line does not begin with a method")
     collector = _Collector()
-    parser = httptools.HttpRequestParser(collector)
+    parser = collector.parser
     # The framing of a request does not depend on its method, but httptools knows only some
     # methods, and treats CONNECT as the end of HTTP; all but two are refused later anyway.
     known = method in (b"GET", b"HEAD")
@@ -78,6 +84,8 @@ def read_head(raw: bytes) -> Head:
         pass
     except httptools.HttpParserError as fault:
         raise BadRequest(f"malformed HTTP: {str(fault) or type(fault).__name__}") from None
+    finally:
+        del collector.parser  # which refers to the collector: no work for the cycle collector
     version = parser.get_http_version()
     if version not in ("1.1", "1.0") or line != b"%b %b HTTP/%b" % (
         method, collector.target, version.encode(),
@@ -89,7 +97,7 @@ def read_head(raw: bytes) -> Head:
     head.method = method
     head.target = collector.target
     head.minor_version = int(version[2])
-    head.keep_alive = parser.should_keep_alive()
+    head.keep_alive = collector.keep_alive
     head.fields = collector.fields
     _read_fields(head)
     return head

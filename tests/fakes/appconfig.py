@@ -240,10 +240,11 @@ class FakeAppConfig:
         return json_answer(201, {"InitialConfigurationToken": token})
 
     def _not_found(self, key: Key) -> bytes:
-        kinds = (("Application", 1), ("Environment", 2), ("ConfigurationProfile", 3))
-        for kind, size in kinds:
-            if not any(known[:size] == key[:size] for known in self._deployed):
-                break
+        kinds = ("Application", "Environment", "ConfigurationProfile")
+        known = {deployed[:size] for deployed in self._deployed for size in (1, 2, 3)}
+        size, kind = next(
+            (size, kind) for size, kind in enumerate(kinds, 1) if key[:size] not in known
+        )
         body = {
             "Message": f"{kind} not found",
             "ResourceType": kind,
@@ -299,7 +300,7 @@ class _Exchange:
         self._call: Call
         self._token = ""
 
-    def serve(self, stream) -> bool:  # noqa: ANN001  a buffered reader
+    def serve(self, stream) -> bool:
         """Whether the connection may carry another request."""
         line = stream.readline()
         if not line:

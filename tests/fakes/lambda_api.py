@@ -95,7 +95,7 @@ class FakeLambdaApi:
         with self._changed:
             self._register_answers.extend(answers)
 
-    def _wait(self, condition, timeout_s: float, what: str) -> None:  # noqa: ANN001
+    def _wait(self, condition, timeout_s: float, what: str) -> None:
         with self._changed:
             if not self._changed.wait_for(condition, timeout_s):
                 raise TimeoutError(what)

@@ -1,0 +1,139 @@
+"""One request, one reply: every status of the interface, with a message that says why."""
+
+import asyncio
+
+import orjson
+import pytest
+
+from fastext.cache import Cache
+from fastext.document import Document
+from fastext.errors import AccessDenied, TimedOut
+from fastext.handler import Handler, origin_form
+from fastext.logs import Log
+
+FLAGS = b'{"a":{"enabled":true},"b":{"enabled":false}}'
+BASE = b"/applications/shop/environments/production/configurations/"
+
+
+class Scene:
+    """A handler over two documents, and its log; anything else is fetched by `fetch`."""
+
+    def __init__(self, fetch=None, level="info"):
+        cache = Cache()
+        cache.put(("shop", "production", "flags"), Document(FLAGS, "application/json", "v1"))
+        cache.put(("shop", "production", "text"), Document(b"x: 1\n", "text/plain"))
+        self.log = []
+        log = Log(level, lambda line: self.log.append(line.decode()))
+        self.handler = Handler(cache, fetch or self.nothing, log, "1.2.3")
+
+    async def nothing(self, key):
+        raise AssertionError(f"fetched {key}")
+
+    def ask(self, target, method=b"GET"):
+        reply = self.handler.handle(method, target)
+        if asyncio.iscoroutine(reply):
+            reply = asyncio.run(reply)
+        return reply
+
+
+def message(reply):
+    assert b"Content-Type: application/json\r\n" in reply.head
+    return orjson.loads(reply.body)["Message"]
+
+
+@pytest.mark.parametrize(
+    ("target", "content"),
+    [(b"flags", FLAGS), (b"text", b"x: 1\n"), (b"flags?flag=a", b'{"enabled":true}'),
+     (b"flags?flag=b&flag=a", FLAGS), (b"flags?unknown=1", FLAGS)],
+)  # fmt: skip
+def test_documents_and_flags_are_answered_from_the_cache(target, content):
+    reply = Scene().ask(BASE + target)
+    assert (reply.status, reply.body) == (200, content)
+
+
+def test_an_absolute_target_is_the_same_resource():
+    reply = Scene().ask(b"http://localhost:2772" + BASE + b"text")
+    assert (reply.status, reply.body) == (200, b"x: 1\n")
+
+
+@pytest.mark.parametrize("target", [b"/ping", b"/ping?x", b"http://localhost/ping"])
+def test_ping_tells_the_version(target):
+    reply = Scene().ask(target)
+    assert (reply.status, orjson.loads(reply.body)) == (200, {"version": "1.2.3"})
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "says"),
+    [
+        (BASE + b"flags?flag=z", 404, "configuration 'shop:production:flags': no such flag: 'z'"),
+        (BASE + b"flags?flag=a&flag=z", 404, "no such flag: 'z'"),
+        (BASE + b"text?flag=a", 400, "configuration 'shop:production:text' has no flags"),
+        (BASE + b"flags?flag=", 400, "flag parameter is empty"),
+        (BASE + b"fl%zz", 400, "configurations/fl%zz"),
+        (BASE, 404, "nothing is served at"),
+        (b"/", 404, "nothing is served at '/'"),
+        (b"http://localhost", 404, "nothing is served at '/'"),
+        (b"http:///ping", 400, "no authority"),
+        (b"ftp://x/ping", 400, "neither a path nor an http:// URL"),
+        (b"*", 400, "neither a path"),
+    ],
+)
+def test_a_fault_of_the_caller_is_named(target, status, says):
+    reply = Scene().ask(target)
+    assert reply.status == status
+    assert says in message(reply)
+
+
+@pytest.mark.parametrize("target", [BASE + b"flags", b"/ping", b"/nothing", b"*"])
+@pytest.mark.parametrize("method", [b"POST", b"OPTIONS", b"get"])
+def test_other_methods_are_not_allowed(method, target):
+    reply = Scene().ask(target, method)
+    assert reply.status == 405
+    assert b"Allow: GET, HEAD\r\n" in reply.head
+    assert method.decode() in message(reply)
+
+
+def test_what_is_not_cached_is_fetched():
+    async def fetch(key):
+        assert key == ("shop", "production", "new")
+        return Document(FLAGS, "application/json")
+
+    reply = Scene(fetch).ask(BASE + b"new?flag=b")
+    assert (reply.status, reply.body) == (200, b'{"enabled":false}')
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"), [(AccessDenied("configuration 'x': no"), 403), (TimedOut("late"), 504)]
+)
+def test_a_failed_fetch_is_told_with_its_status(fault, status):
+    async def fetch(key):
+        raise fault
+
+    reply = Scene(fetch).ask(BASE + b"new")
+    assert (reply.status, message(reply)) == (status, fault.message)
+
+
+def test_an_unforeseen_failure_is_a_500_and_is_logged():
+    async def fetch(key):
+        raise ZeroDivisionError("inner secret")
+
+    scene = Scene(fetch)
+    reply = scene.ask(BASE + b"new")
+    assert reply.status == 500
+    assert "inner secret" not in message(reply)
+    assert "ZeroDivisionError: inner secret" in scene.log[0]
+
+
+def test_reads_are_logged_at_debug():
+    scene = Scene(level="debug")
+    scene.ask(BASE + b"text")
+    assert "returned local data for 'shop:production:text' in " in scene.log[0]
+
+
+@pytest.mark.parametrize(
+    ("target", "form"),
+    [(b"http://a/b?c", b"/b?c"), (b"HTTPS://a", b"/"), (b"http://a?b", b"/?b"),
+     (b"http://a:1/", b"/")],
+)  # fmt: skip
+def test_origin_forms(target, form):
+    assert origin_form(target) == form

@@ -1,0 +1,412 @@
+"""HTTP on a connection: framing, order, limits and endings, however the bytes arrive."""
+
+import asyncio
+import socket
+from collections import deque
+
+import h11
+import pytest
+import uvloop
+from test_request import MALFORMED
+
+from fastext import response
+from fastext.protocol import (
+    MAX_CONNECTIONS_EVER,
+    MAX_HEAD_BYTES,
+    MAX_PIPELINED,
+    MAX_REQUEST_LINE_BYTES,
+    RESERVED_DESCRIPTORS,
+    HttpProtocol,
+    Server,
+    max_connections,
+)
+from fastext.request import MAX_CONTENT_BYTES
+
+HOST = b"Host: l\r\n"
+
+
+def get(target=b"/a", fields=b"", method=b"GET", version=b"1.1"):
+    return b"%b %b HTTP/%b\r\n%b%b\r\n" % (method, target, version, HOST, fields)
+
+
+class Transport:
+    """What a protocol needs of a transport, with everything that it did."""
+
+    def __init__(self):
+        self.sent = b""
+        self.closed = self.reading = self.shut = False
+        self.reading = True
+        self.unsent = 0
+
+    def write(self, data):
+        assert not self.closed
+        assert not self.shut
+        self.sent += data
+
+    def writelines(self, buffers):
+        self.write(b"".join(buffers))
+
+    def write_eof(self):
+        self.shut = True
+
+    def close(self):
+        self.closed = True
+
+    abort = close
+
+    def is_closing(self):
+        return self.closed
+
+    def get_write_buffer_size(self):
+        return self.unsent
+
+    def pause_reading(self):
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self):
+        assert not self.reading
+        self.reading = True
+
+
+class EchoHandler:
+    """Replies with the target; what begins with /later is answered when the test says so."""
+
+    def __init__(self, loop):
+        self.loop = loop
+        self.waiting = deque()
+
+    def handle(self, method, target):
+        reply = response.json(200, {"target": target.decode()})
+        if target.startswith(b"/big"):
+            reply = response.Reply(200, b"", b"x" * 100_000)
+        if not target.startswith(b"/later"):
+            return reply
+        future = self.loop.create_future()
+        self.waiting.append(lambda: future.set_result(reply))
+        return future
+
+
+class Scene:
+    def __init__(self, loop, limit=10):
+        self.loop = loop
+        self.handler = EchoHandler(loop)
+        self.server = Server(loop, self.handler, limit)
+        self.protocol, self.transport = self.connect()
+
+    def connect(self):
+        protocol, transport = HttpProtocol(self.server), Transport()
+        protocol.connection_made(transport)
+        return protocol, transport
+
+    def settle(self):
+        """Let callbacks that are ready run."""
+        for _ in range(5):
+            self.loop.run_until_complete(asyncio.sleep(0))
+
+    def send(self, *chunks):
+        for chunk in chunks:
+            if not self.transport.closed and self.transport.reading:
+                self.protocol.data_received(chunk)
+
+    def replies(self, methods=None):
+        """Every reply that was sent, as h11 reads it: status, fields, content."""
+        return read_replies(self.transport.sent, methods)
+
+
+def read_replies(sent, methods=None):
+    replies = []
+    methods = deque(methods or ())
+    while sent:
+        client = h11.Connection(h11.CLIENT)
+        method = methods.popleft() if methods else "GET"
+        client.send(h11.Request(method=method, target="/", headers=[("Host", "l")]))
+        client.send(h11.EndOfMessage())
+        client.receive_data(sent)
+        head = client.next_event()
+        assert isinstance(head, h11.Response), head
+        content = b""
+        while not isinstance(event := client.next_event(), h11.EndOfMessage):
+            assert isinstance(event, h11.Data), (event, sent)
+            content += bytes(event.data)
+        replies.append((head.status_code, dict(head.headers), content))
+        sent = client.trailing_data[0]
+    return replies
+
+
+@pytest.fixture
+def scene(loop):
+    return Scene(loop)
+
+
+def targets(replies):
+    return [content for _, _, content in replies]
+
+
+def echo(*names):
+    return [b'{"target":"%b"}' % name for name in names]
+
+
+def ways(raw):
+    """The same bytes whole, one by one, and cut in two at places that matter."""
+    yield [raw]
+    yield [raw[place : place + 1] for place in range(len(raw))]
+    for place in range(1, len(raw), 1 if len(raw) < 300 else 97):
+        yield [raw[:place], raw[place:]]
+
+
+def feed_every_way(loop, raw, methods=None):
+    """The replies to `raw` and whether the connection ended, the same however it is cut."""
+    outcomes = []
+    for chunks in ways(raw):
+        scene = Scene(loop)
+        scene.send(*chunks)
+        ended = scene.transport.closed or scene.transport.shut
+        replies = [(status, content) for status, _, content in scene.replies(methods)]
+        outcomes.append((replies, ended))
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+    return outcomes[0]
+
+
+# ---------------------------------------------------------------- framing and persistence
+
+
+@pytest.mark.parametrize(
+    ("raw", "names", "ended"),
+    [
+        (get(), [b"/a"], False),
+        (get() + get(b"/b") + get(b"/c"), [b"/a", b"/b", b"/c"], False),
+        (b"\r\n\r\n" + get() + b"\r\n" + get(b"/b"), [b"/a", b"/b"], False),
+        (get(fields=b"Connection: close\r\n"), [b"/a"], True),
+        (get(fields=b"Connection: close\r\n") + get(b"/b"), [b"/a"], True),
+        (get(method=b"PUT", fields=b"Connection: close\r\nContent-Length: 3\r\n") + b"xyz",
+         [b"/a"], True),
+        (get(version=b"1.0"), [b"/a"], True),
+        (get(version=b"1.0", fields=b"Connection: keep-alive\r\n") + get(b"/b"),
+         [b"/a", b"/b"], False),
+        (b"GET /a HTTP/1.0\r\n\r\n", [b"/a"], True),
+        (get(method=b"POST", fields=b"Content-Length: 3\r\n") + b"xyz" + get(b"/b"),
+         [b"/a", b"/b"], False),
+        (get(fields=b"Content-Length: 0\r\n") + get(b"/b"), [b"/a", b"/b"], False),
+        (get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n")
+         + b"3\r\nxyz\r\n0\r\nT: r\r\n\r\n" + get(b"/b"), [b"/a"], True),
+        (get(b"http://l:1/a"), [b"http://l:1/a"], False),
+        (get(fields=b"Connection: Upgrade\r\nUpgrade: h2c\r\n") + get(b"/b"),
+         [b"/a", b"/b"], False),
+    ],
+)  # fmt: skip
+def test_requests_are_answered_in_order_however_they_arrive(loop, raw, names, ended):
+    replies, has_ended = feed_every_way(loop, raw)
+    assert [content for _, content in replies] == echo(*names)
+    assert has_ended == ended
+
+
+def test_head_gets_the_head_of_get(scene):
+    scene.send(get(method=b"HEAD") + get())
+    (_, head_fields, no_content), (_, fields, content) = scene.replies(["HEAD", "GET"])
+    assert (no_content, content) == (b"", b'{"target":"/a"}')
+    assert head_fields == fields
+
+
+@pytest.mark.parametrize(
+    ("raw", "connection"),
+    [(get(), None), (get(fields=b"Connection: close\r\n"), b"close"),
+     (get(version=b"1.0"), b"close"),
+     (get(version=b"1.0", fields=b"Connection: keep-alive\r\n"), b"keep-alive")],
+)  # fmt: skip
+def test_the_connection_field_tells_what_we_shall_do(scene, raw, connection):
+    scene.send(raw)
+    ((_, fields, _),) = scene.replies()
+    assert fields.get(b"connection") == connection
+
+
+def test_every_reply_has_a_date(scene):
+    scene.send(get() + b"nonsense\r\n\r\n")
+    assert all(b"date" in fields for _, fields, _ in scene.replies())
+
+
+def test_expect_is_answered_at_once_and_the_content_not_waited_for(scene):
+    scene.send(get(method=b"POST", fields=b"Expect: 100-continue\r\nContent-Length: 5\r\n"))
+    ((status, fields, _),) = scene.replies()
+    assert (status, fields[b"connection"]) == (200, b"close")
+    assert scene.transport.shut
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_request_gets_a_400_and_is_the_last(loop, raw):
+    replies, ended = feed_every_way(loop, get() + raw + get(b"/b"))
+    assert [status for status, _ in replies] == [200, 400]
+    assert ended
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"GET / HTTP/1.1\nHost: l\n\n", b"GET / HTTP/1.1\r\nHost: l\n\r\n",
+     b"\nGET / HTTP/1.1\r\n\r\n",
+     b"\x16\x03\x01\x02\x00\x01", b"\x00", b"(", b"GET / HTTP/1.1\r\nHost: l\r\nA: b\n"],
+)  # fmt: skip
+def test_what_cannot_become_http_is_refused_before_its_end(loop, raw):
+    replies, ended = feed_every_way(loop, raw)
+    assert [status for status, _ in replies] == [400]
+    assert ended
+
+
+def test_bad_chunked_content_is_refused(loop):
+    raw = get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n") + b"zz\r\n"
+    replies, ended = feed_every_way(loop, raw)
+    assert ([status for status, _ in replies], ended) == ([400], True)
+
+
+LONG_NAME = b"/" + b"a" * (MAX_REQUEST_LINE_BYTES - len(b"GET / HTTP/1.1\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (get(LONG_NAME), 200),
+        (get(LONG_NAME + b"a"), 414),
+        (b"GET /" + b"a" * MAX_REQUEST_LINE_BYTES, 414),
+        (get(fields=b"A: " + b"a" * (MAX_HEAD_BYTES - 100) + b"\r\n"), 200),
+        (get(fields=b"A: " + b"a" * MAX_HEAD_BYTES + b"\r\n"), 431),
+        (b"GET / HTTP/1.1\r\nA: " + b"a" * MAX_HEAD_BYTES, 431),
+        (get(fields=b"Content-Length: %d\r\n" % (MAX_CONTENT_BYTES + 1)), 413),
+        (get(fields=b"Transfer-Encoding: chunked\r\n") + b"%x\r\n" % (MAX_CONTENT_BYTES + 1)
+         + b"x" * (MAX_CONTENT_BYTES + 1), 413),
+    ],
+    ids=["longest line", "longer line", "line without end", "long head", "longer head",
+         "head without end", "content", "chunked content"],
+)  # fmt: skip
+def test_limits_have_their_statuses(scene, raw, status):
+    scene.send(raw)
+    ((got, fields, _),) = scene.replies()
+    assert got == status
+    assert (fields.get(b"connection") == b"close") == (status != 200)
+
+
+def test_over_the_limit_a_connection_is_told_so(loop):
+    scene = Scene(loop, limit=2)
+    scene.connect()
+    protocol, transport = scene.connect()
+    ((status, fields, content),) = read_replies(transport.sent)
+    assert (status, fields[b"connection"]) == (503, b"close")
+    assert b"over 2 connections" in content
+    protocol.connection_lost(None)
+    scene.protocol.connection_lost(None)
+    _, transport = scene.connect()
+    assert transport.sent == b""
+
+
+def test_the_descriptor_limit_sets_how_many_connections_there_may_be(monkeypatch):
+    import resource
+
+    for soft, limit in [(1024, 1024 - RESERVED_DESCRIPTORS), (10**6, MAX_CONNECTIONS_EVER),
+                        (resource.RLIM_INFINITY, MAX_CONNECTIONS_EVER), (70, 64)]:  # fmt: skip
+        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
+        assert max_connections() == limit
+
+
+# ---------------------------------------------------------------- order, and slow peers
+
+
+def test_a_reply_that_is_ready_waits_for_those_before_it(scene):
+    scene.send(get(b"/later1") + get(b"/b") + get(b"/later2") + get(b"/c"))
+    assert scene.transport.sent == b""
+    later1, later2 = scene.handler.waiting
+    later2()
+    scene.settle()
+    assert scene.transport.sent == b""
+    later1()
+    scene.settle()
+    assert targets(scene.replies()) == echo(b"/later1", b"/b", b"/later2", b"/c")
+
+
+def test_a_bad_request_behind_a_slow_one_is_answered_after_it(scene):
+    scene.send(get(b"/later") + b"nonsense\r\n\r\n")
+    assert scene.transport.sent == b""
+    scene.handler.waiting.popleft()()
+    scene.settle()
+    assert [status for status, _, _ in scene.replies()] == [200, 400]
+    assert scene.transport.shut
+
+
+def test_only_so_many_requests_wait_and_the_rest_is_not_read(scene):
+    scene.send(get(b"/later") * (MAX_PIPELINED + 3))
+    assert len(scene.handler.waiting) == MAX_PIPELINED
+    assert not scene.transport.reading
+    while scene.handler.waiting:
+        scene.handler.waiting.popleft()()
+        scene.settle()
+    assert len(scene.replies()) == MAX_PIPELINED + 3
+    assert scene.transport.reading
+
+
+def test_a_peer_that_does_not_read_is_not_read_from(scene):
+    scene.protocol.pause_writing()
+    scene.send(get() + get(b"/b"))
+    assert scene.transport.sent == b""
+    assert not scene.transport.reading
+    scene.protocol.resume_writing()
+    assert targets(scene.replies()) == echo(b"/a", b"/b")
+    assert scene.transport.reading
+
+
+def test_a_peer_that_has_sent_its_last_still_gets_its_reply(scene):
+    scene.send(get(b"/later"))
+    assert scene.protocol.eof_received()
+    scene.handler.waiting.popleft()()
+    scene.settle()
+    assert targets(scene.replies()) == echo(b"/later")
+    assert scene.transport.closed
+
+
+def test_a_peer_that_goes_away_is_forgotten(scene):
+    scene.send(get(b"/later"))
+    assert not scene.server.all_closed().done()
+    scene.protocol.connection_lost(ConnectionResetError())
+    scene.transport.closed = True
+    scene.handler.waiting.popleft()()
+    scene.settle()
+    assert scene.transport.sent == b""
+    assert scene.server.all_closed().done()
+
+
+def test_a_refused_peer_has_time_to_read_why(scene):
+    scene.send(b"nonsense\r\n\r\n")
+    assert scene.transport.shut
+    assert not scene.transport.closed
+    scene.transport.unsent = 1
+    scene.protocol._stop_lingering()
+    assert not scene.transport.closed, "what was not sent yet is sent first"
+    scene.transport.unsent = 0
+    scene.protocol._stop_lingering()
+    assert scene.transport.closed
+
+
+# ---------------------------------------------------------------- over real sockets
+
+
+def test_a_large_reply_is_whole_before_the_connection_closes():
+    """The real transport, a client that reads slowly, and unread requests behind the last."""
+    loop = uvloop.new_event_loop()
+    try:
+        server = Server(loop, EchoHandler(loop), 10)
+        listening = loop.run_until_complete(loop.create_server(server.protocol, "127.0.0.1", 0))
+
+        def talk(port):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(get(b"/big") * 20 + get(b"/big", b"Connection: close\r\n") + get())
+                received = b""
+                while chunk := client.recv(4096):
+                    received += chunk
+                return received
+
+        port = listening.sockets[0].getsockname()[1]
+        received = loop.run_until_complete(loop.run_in_executor(None, talk, port))
+        replies = read_replies(received)
+        assert [len(content) for _, _, content in replies] == [100_000] * 21
+        listening.close()
+    finally:
+        loop.close()
