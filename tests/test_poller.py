@@ -1,0 +1,353 @@
+"""Polling: when something is due, what each outcome leads to, and that nothing good is lost."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastext import poller as module
+from fastext.cache import Cache
+from fastext.errors import (
+    AccessDenied,
+    InvalidUpstreamRequest,
+    NotFound,
+    Throttled,
+    TimedOut,
+    TooManyConfigurations,
+    Unavailable,
+    UpstreamError,
+)
+from fastext.logs import Log
+from fastext.poller import Moment, Poller, due, elapsed, first_retrieval, memory_of, next_wait
+from fastext.session import Retrieved
+from fastext.workers import Deadline
+
+KEY = ("a", "e", "c")
+NAME = "a:e:c"
+
+
+# ---------------------------------------------------------------- decisions
+
+TIMES = st.floats(0, 1e9)
+
+
+@pytest.mark.parametrize(
+    ("monotonic", "wall", "seconds"),
+    [(45, 45, 45), (0, 3600, 3600), (3600, 0, 3600), (10, -7200, 10), (-1, -1, 0)],
+    ids=["running", "monotonic stood still", "wall stood still", "wall set back", "both back"],
+)
+def test_elapsed_is_what_the_clock_says_that_saw_more(monotonic, wall, seconds):
+    assert elapsed(Moment(100, 1e6), Moment(100 + monotonic, 1e6 + wall)) == seconds
+
+
+@given(TIMES, TIMES, TIMES, TIMES, st.floats(0.1, 1e5))
+def test_something_is_due_when_either_clock_says_so(m0, w0, m1, w1, wait_s):
+    now, since = Moment(m1, w1), Moment(m0, w0)
+    assert due(since, wait_s, now) == (m1 - m0 >= wait_s or w1 - w0 >= wait_s)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "fault", "wait"),
+    [(45, 0, None, 45), (45, 60, None, 60), (45, 15, None, 45), (15, 15, TimedOut("x"), 15),
+     (15, 0, Unavailable("x"), 15), (15, 0, NotFound("x"), 60), (300, 0, AccessDenied("x"), 300),
+     (15, 0, InvalidUpstreamRequest("x"), 60)],
+)  # fmt: skip
+def test_the_longer_interval_holds_and_refusals_wait_longer(ours, theirs, fault, wait):
+    assert next_wait(ours, theirs, fault, 1 if fault else 0) == wait
+
+
+@given(st.integers(1, 100))
+def test_throttling_backs_off_at_random_within_bounds(failures):
+    wait = next_wait(45, 0, Throttled("x"), failures)
+    assert 45 <= wait <= 45 + max(600, 45 * 2)
+
+
+# ---------------------------------------------------------------- the poller
+
+
+class Session:
+    """A ConfigurationSession that gives prepared answers."""
+
+    def __init__(self, answers):
+        self.answers = answers
+        self.interval_s = 0.0
+        self.polls = 0
+
+    def copy(self):
+        return self
+
+    def poll(self, deadline):
+        self.polls += 1
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class HeldWorkers:
+    """Workers that run a call when the test says so, on the test's own thread."""
+
+    def __init__(self, loop):
+        self.loop = loop
+        self.held = []
+
+    def submit(self, call, timeout_s):
+        future = self.loop.create_future()
+        self.held.append((call, future))
+        return future
+
+    def run(self):
+        held, self.held = self.held, []
+        for call, future in held:
+            try:
+                future.set_result(call(Deadline(60)))
+            except Exception as fault:
+                future.set_exception(fault)
+        for _ in range(3):
+            self.loop.run_until_complete(asyncio.sleep(0))
+
+
+def got(content, label="", content_type="text/plain"):
+    return Retrieved(content, content_type, label, "t", 0.0)
+
+
+class Scene:
+    def __init__(self, loop, timers=False, **answers):
+        self.loop = loop
+        self.answers = {"c": [], **answers}
+        self.cache = Cache()
+        self.workers = HeldWorkers(loop)
+        self.log = []
+        self.clock = Moment(1000.0, 1e9)
+        self.sessions = []
+        self.poller = Poller(
+            self.cache, self.workers, self.new_session, Log("debug", self.write, lambda: 0.0),
+            poll_interval_s=45.0, poll_timeout_s=3.0, timers=timers, now=lambda: self.clock,
+        )  # fmt: skip
+
+    def new_session(self, key):
+        self.sessions.append(Session(self.answers.get(key[2], [])))
+        return self.sessions[-1]
+
+    def write(self, line):
+        self.log.append(line.decode().split(" ", 4)[4].rstrip())
+
+    def pass_time(self, seconds, wall=None):
+        self.clock = Moment(
+            self.clock.monotonic + seconds, self.clock.wall + (seconds if wall is None else wall)
+        )
+
+    def fetch(self, key=KEY):
+        """The document or the error of one fetch, run to its end."""
+        task = self.loop.create_task(self.poller.fetch(key))
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.workers.run()
+        return self.loop.run_until_complete(asyncio.gather(task, return_exceptions=True))[0]
+
+    def refresh(self):
+        started = self.poller.refresh_due()
+        self.workers.run()
+        return len(started)
+
+
+@pytest.fixture
+def scene(loop):
+    return lambda **answers: Scene(loop, **answers)
+
+
+def test_a_first_retrieval_fills_the_cache(scene):
+    s = scene(c=[got(b"x", "v1")])
+    document = s.fetch()
+    assert (document.content, document.version, document.version_label) == (b"x", 1, "v1")
+    assert s.cache.get(KEY) is document
+    assert s.log == [f"INFO retrieved initial data for '{NAME}' in 0ns"]
+
+
+def test_waiters_share_one_retrieval_and_may_go_away(scene):
+    s = scene(c=[got(b"x")])
+    tasks = [s.loop.create_task(s.poller.fetch(KEY)) for _ in range(5)]
+    s.loop.run_until_complete(asyncio.sleep(0))
+    tasks[0].cancel()
+    s.workers.run()
+    assert len(s.sessions) == 1
+    assert s.sessions[0].polls == 1
+    assert [task.result().content for task in tasks[1:]] == [b"x"] * 4
+
+
+def test_a_fetch_of_what_has_just_arrived_retrieves_nothing(scene):
+    s = scene(c=[got(b"x")])
+    s.fetch()
+    assert s.fetch().content == b"x"
+    assert s.sessions[0].polls == 1
+
+
+def test_a_change_replaces_the_document_and_counts(scene):
+    s = scene(c=[got(b"x", "v1"), got(b"y", "v2")])
+    s.fetch()
+    s.pass_time(45)
+    assert s.refresh() == 1
+    document = s.cache.get(KEY)
+    assert (document.content, document.version, document.version_label) == (b"y", 2, "v2")
+    assert s.log[-1] == f"INFO updated cache data for '{NAME}' in 0ns"
+
+
+@pytest.mark.parametrize("answer", [None, got(b"x", "v1"), got(b"", "v1")],
+                         ids=["unchanged", "new session, same content", "new session, empty"])  # fmt: skip
+def test_no_change_keeps_the_document_and_resets_the_elapsed_time(scene, answer):
+    s = scene(c=[got(b"x", "v1"), answer, None])
+    document = s.fetch()
+    s.pass_time(45)
+    assert s.refresh() == 1
+    assert s.cache.get(KEY) is document
+    assert s.log[-1] == f"DEBUG verified latest data for '{NAME}' in 0ns"
+    s.pass_time(44)
+    assert s.refresh() == 0
+    s.pass_time(1)
+    assert s.refresh() == 1
+
+
+def test_a_new_label_on_the_same_content_is_told_but_no_change(scene):
+    s = scene(c=[got(b"x", "v1"), got(b"x", "v2")])
+    s.fetch()
+    s.pass_time(45)
+    s.refresh()
+    document = s.cache.get(KEY)
+    assert (document.version, document.version_label) == (1, "v2")
+
+
+def test_only_what_is_old_by_either_clock_is_refreshed(scene):
+    s = scene(c=[got(b"x"), None, None])
+    s.fetch()
+    s.pass_time(44)
+    assert s.refresh() == 0
+    s.pass_time(0, wall=3600)
+    assert s.refresh() == 1, "an hour frozen, by the wall clock alone"
+    s.pass_time(45, wall=-7200)
+    assert s.refresh() == 1, "the wall clock was set back"
+
+
+def test_the_service_s_longer_interval_is_kept(scene):
+    s = scene(c=[got(b"x"), None])
+    s.fetch()
+    s.sessions[0].interval_s = 90.0
+    s.pass_time(45)
+    s.refresh()
+    s.pass_time(89)
+    assert s.refresh() == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "again_after_s"),
+    [(Unavailable("refused"), 45), (TimedOut("late"), 45), (NotFound("gone"), 60),
+     (AccessDenied("no"), 60), (UpstreamError("odd"), 45), (ZeroDivisionError("bug"), 45)],
+)  # fmt: skip
+def test_a_failed_poll_keeps_the_document_and_says_when_it_is_tried_again(
+    scene, fault, again_after_s
+):
+    s = scene(c=[got(b"x"), fault, got(b"y")])
+    document = s.fetch()
+    s.pass_time(45)
+    s.refresh()
+    assert s.cache.get(KEY) is document
+    assert s.log[-1].startswith(f"ERROR retrieve failure for '{NAME}': ")
+    assert s.log[-1].endswith(f"(retry in {again_after_s}s)")
+    s.pass_time(again_after_s - 1)
+    assert s.refresh() == 0
+    s.pass_time(1)
+    s.refresh()
+    assert s.cache.get(KEY).content == b"y"
+
+
+def test_a_failed_first_retrieval_is_told_to_the_caller_with_the_name(scene):
+    s = scene(c=[NotFound("Deployment not found", {"ResourceType": "Deployment"})])
+    fault = s.fetch()
+    assert isinstance(fault, NotFound)
+    assert fault.message == f"configuration '{NAME}': Deployment not found"
+    assert fault.details == {"ResourceType": "Deployment"}
+    assert "(retry on request, not within 5s)" in s.log[-1]
+
+
+def test_a_failure_is_remembered_for_a_while_and_then_asked_about_again(scene):
+    s = scene(c=[NotFound("x"), got(b"x")])
+    first = s.fetch()
+    s.pass_time(memory_of(first) - 0.1)
+    assert isinstance(s.fetch(), NotFound)
+    assert s.sessions[0].polls == 1
+    s.pass_time(0.2)
+    assert s.fetch().content == b"x"
+
+
+def test_an_invocation_does_not_poll_for_what_was_never_there_unless_it_is_on_the_list(scene):
+    s = scene(c=[NotFound("x")], d=[NotFound("x"), got(b"d")])
+    s.fetch()
+    s.poller.prefetch([("a", "e", "d")])
+    s.workers.run()
+    s.pass_time(60)
+    assert s.refresh() == 1
+    assert s.cache.get(("a", "e", "d")).content == b"d"
+
+
+def test_a_prefetch_and_a_fetch_are_one(scene):
+    s = scene(c=[got(b"x")])
+    (retrieval,) = s.poller.prefetch([KEY])
+    task = s.loop.create_task(s.poller.fetch(KEY))
+    s.loop.run_until_complete(asyncio.sleep(0))
+    s.workers.run()
+    assert task.result() is retrieval.result()
+    assert s.sessions[0].polls == 1
+
+
+def test_a_refresh_under_way_is_not_begun_again(scene):
+    s = scene(c=[got(b"x"), got(b"y")])
+    s.fetch()
+    s.pass_time(45)
+    assert len(s.poller.refresh_due()) == 1
+    assert len(s.poller.refresh_due()) == 1, "the one under way"
+    assert len(s.workers.held) == 1
+
+
+def test_the_number_of_configurations_is_bounded_and_failures_make_room(scene, monkeypatch):
+    monkeypatch.setattr(module, "MAX_CONFIGURATIONS", 2)
+    s = scene(c=[got(b"x")], d=[NotFound("x")], f=[got(b"f")], g=[got(b"g")])
+    s.fetch()
+    s.fetch(("a", "e", "d"))
+    assert s.fetch(("a", "e", "f")).content == b"f", "the failed one has made room"
+    fault = s.fetch(("a", "e", "g"))
+    assert isinstance(fault, TooManyConfigurations)
+    assert s.cache.get(KEY) is not None
+
+
+def test_with_timers_every_configuration_polls_by_itself(scene, monkeypatch):
+    monkeypatch.setattr(module, "JITTER", 0.0)
+    s = scene(timers=True, c=[got(b"x"), Unavailable("x"), got(b"y")])
+    timers = []
+    s.loop.call_later = lambda delay, call, *arguments: (
+        timers.append((delay, call, arguments)) or type("Timer", (), {"cancel": lambda self: None})()
+    )
+    s.fetch()
+    for expected in (b"x", b"y"):
+        delay, call, arguments = timers.pop()
+        assert delay == 45
+        call(*arguments)
+        s.workers.run()
+        assert s.cache.get(KEY).content == expected
+    assert len(timers) == 1
+
+
+@pytest.mark.parametrize("fault", [Unavailable("x"), Throttled("x")])
+def test_a_first_retrieval_rides_out_transient_failures(fault):
+    session = Session([fault, fault, got(b"x")])
+    answer = first_retrieval(session, Deadline(60))
+    assert answer is not None
+    assert answer.content == b"x"
+
+
+def test_but_not_for_ever_and_not_others():
+    session = Session([Unavailable("x")] * 3)
+    with pytest.raises(Unavailable):
+        first_retrieval(session, Deadline(60))
+    session = Session([NotFound("x")])
+    with pytest.raises(NotFound):
+        first_retrieval(session, Deadline(60))
+
