@@ -3,7 +3,7 @@
 # one are skipped, and say so.
 set -eu
 
-packages="tinyproxy-bin:tinyproxy"
+packages="squid-openssl:squid"
 
 wanted=""
 for pair in $packages; do

@@ -192,8 +192,11 @@ def test_a_change_replaces_the_document_and_counts(scene):
     assert s.log[-1] == f"INFO updated cache data for '{NAME}' in 0ns"
 
 
-@pytest.mark.parametrize("answer", [None, got(b"x", "v1"), got(b"", "v1")],
-                         ids=["unchanged", "new session, same content", "new session, empty"])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [None, got(b"x", "v1"), got(b"", "v1")],
+    ids=["unchanged", "new session, same content", "new session, empty"],
+)
 def test_no_change_keeps_the_document_and_resets_the_elapsed_time(scene, answer):
     s = scene(c=[got(b"x", "v1"), answer, None])
     document = s.fetch()
@@ -323,7 +326,8 @@ def test_with_timers_every_configuration_polls_by_itself(scene, monkeypatch):
     s = scene(timers=True, c=[got(b"x"), Unavailable("x"), got(b"y")])
     timers = []
     s.loop.call_later = lambda delay, call, *arguments: (
-        timers.append((delay, call, arguments)) or type("Timer", (), {"cancel": lambda self: None})()
+        timers.append((delay, call, arguments))
+        or type("Timer", (), {"cancel": lambda self: None})()
     )
     s.fetch()
     for expected in (b"x", b"y"):
@@ -350,4 +354,3 @@ def test_but_not_for_ever_and_not_others():
     session = Session([NotFound("x")])
     with pytest.raises(NotFound):
         first_retrieval(session, Deadline(60))
-

@@ -109,7 +109,7 @@ def test_after_any_other_error_the_same_token_is_tried_again(fault):
 
 
 def test_a_session_that_cannot_start_is_started_by_the_next_poll():
-    client, session = session_of(NotFound("x"), "t0", got(b"x", "t1"))
+    _, session = session_of(NotFound("x"), "t0", got(b"x", "t1"))
     with pytest.raises(NotFound):
         poll(session)
     assert poll(session) == b"x"

@@ -8,6 +8,7 @@ To build a client takes a hundred times as long as to use it, so it is built by 
 that needs it, on that call's thread.
 """
 
+import contextlib
 import io
 import logging
 import os
@@ -25,6 +26,7 @@ from botocore.credentials import (
 )
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from botocore.httpsession import get_cert_path
+from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
 from fastext import __version__
@@ -96,25 +98,12 @@ class AppConfigData:
     def _call(self, operation: str, call: Callable[[Any], T], deadline: Deadline) -> T:
         self._local.deadline = deadline
         try:
-            return call(self._connected())
-        except FastextError as fault:
-            fault.message = f"{operation}: {fault.message}"
-            fault.args = (fault.message,)
-            raise
-        except ClientError as fault:
-            raise translate(fault, operation) from fault
+            with translated(operation):
+                return call(self._connected())
         except NoCredentialsError as fault:
             # They may appear later, and a client never looks for them again.
             self._client = None
             raise Unavailable(f"{operation}: no AWS credentials found") from fault
-        except NoRegionError as fault:
-            raise Unavailable(
-                f"{operation}: no Region; set AWS_APPCONFIG_EXTENSION_SERVICE_REGION or AWS_REGION"
-            ) from fault
-        except (BotoCoreError, ValueError) as fault:
-            raise Unavailable(f"{operation}: {fault}") from fault
-        except KeyError as fault:
-            raise Unavailable(f"{operation}: the answer lacks {fault}") from fault
         finally:
             self._local.deadline = None
 
@@ -222,13 +211,8 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
         return DeferredRefreshableCredentials(refresh_using=self._refresh, method=self.METHOD)
 
     def _refresh(self) -> dict[str, str]:
-        try:
+        with translated("AssumeRole"):
             credentials = self._sts.assume_role(**self._arguments)["Credentials"]
-        except ClientError as fault:
-            raise translate(fault, "AssumeRole") from fault
-        except FastextError as fault:
-            fault.message = f"AssumeRole: {fault.message}"
-            raise
         return {
             "access_key": credentials["AccessKeyId"],
             "secret_key": credentials["SecretAccessKey"],
@@ -246,6 +230,31 @@ def role_arguments(settings: Settings) -> dict[str, str]:
     if settings.role_external_id:
         arguments["ExternalId"] = settings.role_external_id
     return arguments
+
+
+@contextlib.contextmanager
+def translated(operation: str) -> Iterator[None]:
+    """Turns whatever comes out of a call of botocore, but NoCredentialsError, into ours."""
+    try:
+        yield
+    except FastextError as fault:
+        fault.message = f"{operation}: {fault.message}"
+        raise
+    except NoCredentialsError:
+        raise
+    except ClientError as fault:
+        raise translate(fault, operation) from fault
+    except NoRegionError as fault:
+        raise Unavailable(
+            f"{operation}: no Region; set AWS_APPCONFIG_EXTENSION_SERVICE_REGION or AWS_REGION"
+        ) from fault
+    except ResponseParserError as fault:
+        # Its text holds the answer itself, and with it perhaps a token.
+        raise Unavailable(f"{operation}: the answer cannot be read") from fault
+    except (BotoCoreError, ValueError) as fault:
+        raise Unavailable(f"{operation}: {fault}") from fault
+    except KeyError as fault:
+        raise Unavailable(f"{operation}: the answer lacks {fault}") from fault
 
 
 def translate(fault: ClientError, operation: str) -> UpstreamError:

@@ -45,6 +45,9 @@ class FastextError(Exception):
         self.message = message
         self.details = details or {}
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class RequestError(FastextError):
     """What the caller sent cannot be answered."""

@@ -39,6 +39,11 @@ CONNECT_TIMEOUT_S = 1.0
 TRUSTED_IDLE_S = 20.0
 
 
+# What tells where the content of an HTTP/1.1 answer ends (RFC 9112 section 6.3). Without either the
+# end of the connection would, and AWS never means that.
+FRAMING = frozenset({"content-length", "transfer-encoding"})
+
+
 class Answer(NamedTuple):
     status: int
     fields: Mapping[str, str]
@@ -169,6 +174,11 @@ class Transport:
             )
         finally:
             _call.deadline = None
+        # A connection that ends in the middle of the head looks to http.client like a head that is
+        # complete: whether our deadline has cut it, or the other side.
+        deadline.remaining_s()
+        if answer.version == 11 and not FRAMING.intersection(map(str.lower, answer.headers)):
+            raise ProtocolError("the head of the answer is not complete")
         return Answer(answer.status, answer.headers, answer.data)
 
     def _manager(self, proxy: str | None) -> urllib3.PoolManager:

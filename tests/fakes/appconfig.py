@@ -17,6 +17,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 from fakes.faults import Fault
@@ -187,7 +188,7 @@ class FakeAppConfig:
                 self.connections += 1
                 self._open.add(connection)
             with connection, connection.makefile("rb") as stream:
-                while _Exchange(self, connection).serve(stream):
+                while _Exchange(self, connection, stream).serve():
                     pass
         with self._changed:
             self._open = {each for each in self._open if each.fileno() >= 0}
@@ -293,15 +294,23 @@ class FakeAppConfig:
 class _Exchange:
     """One request, read from its connection, and the answer or the fault that follows."""
 
-    def __init__(self, service: FakeAppConfig, connection: socket.socket) -> None:
+    def __init__(self, service: FakeAppConfig, connection: socket.socket, stream: BinaryIO) -> None:
         self.connection = connection
+        self._stream = stream
+        self._open = True
         self.closing = service.closing
         self._service = service
         self._call: Call
         self._token = ""
 
-    def serve(self, stream) -> bool:
+    def close(self) -> None:
+        self._open = False
+        self._stream.close()
+        self.connection.close()
+
+    def serve(self) -> bool:
         """Whether the connection may carry another request."""
+        stream = self._stream
         line = stream.readline()
         if not line:
             return False
@@ -327,7 +336,7 @@ class _Exchange:
                 fault.play(self)
         finally:
             self._service.end()
-        return self.connection.fileno() >= 0
+        return self._open
 
     def _as_call(self, operation: str, fields: Mapping[str, str], body: bytes) -> Call:
         members = json.loads(body) if body else {}

@@ -20,6 +20,9 @@ class Exchange(Protocol):
     def answer(self) -> bytes:
         """The answer that the service would give, processed now."""
 
+    def close(self) -> None:
+        """Close the connection at once."""
+
 
 class Fault(Protocol):
     def play(self, exchange: Exchange) -> None: ...
@@ -98,7 +101,7 @@ class Reset:
             exchange.answer()
         linger = struct.pack("ii", 1, 0)
         exchange.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        exchange.connection.close()
+        exchange.close()
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,15 @@ class Truncate:
 
     def play(self, exchange: Exchange) -> None:
         exchange.connection.sendall(exchange.answer()[: -self.missing])
-        exchange.connection.close()
+        exchange.close()
+
+
+class CutHead:
+    """The head up to the line with the content's length, then the end of the connection."""
+
+    def play(self, exchange: Exchange) -> None:
+        exchange.connection.sendall(exchange.answer().partition(b"Content-Length")[0])
+        exchange.close()
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ class Garbage:
 
     def play(self, exchange: Exchange) -> None:
         exchange.connection.sendall(self.content)
-        exchange.connection.close()
+        exchange.close()
 
 
 @dataclass(frozen=True)
@@ -138,4 +149,4 @@ class AnswerAndClose:
 
     def play(self, exchange: Exchange) -> None:
         exchange.connection.sendall(exchange.answer())
-        exchange.connection.close()
+        exchange.close()
