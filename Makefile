@@ -21,6 +21,7 @@ run: .venv/ready .venv-service/ready
 
 test: .venv/ready .venv-service/ready
 	@sh dev/system-packages.sh
+	@test -x .cache/aws-lambda-rie || sh dev/emulator.sh
 	@echo "running the tests"
 	@.venv/bin/python -m pytest $(ARGS)
 

@@ -1,0 +1,103 @@
+"""AWS's Runtime Interface Emulator with fastext in /opt/extensions, without Docker.
+
+A private mount namespace lays /opt/extensions over the machine's own /opt; nothing outside of it
+sees that.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dev.service import ROOT, free_port
+
+BINARY = ROOT / ".cache" / "aws-lambda-rie"
+FUNCTION = ROOT / "tests" / "function"
+
+
+class Emulator:
+    """The emulator, with the file `extension` linked into /opt/extensions under its own name."""
+
+    def __init__(self, folder: Path, extension: Path, environ: Mapping[str, str]) -> None:
+        if not BINARY.exists():
+            pytest.skip("the emulator is not here; `make test` fetches it")
+        (folder / "extensions").mkdir()
+        (folder / "extensions" / extension.name).symlink_to(extension)
+        namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "-r"]
+        mount = f"mount -t overlay overlay -o lowerdir={folder}:/opt /opt"
+        tried = subprocess.run([*namespace, "sh", "-c", mount], capture_output=True, check=False)
+        if tried.returncode:
+            pytest.skip(f"no private mount namespace here: {tried.stderr.decode().strip()}")
+        port = free_port()
+        self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
+        self.log = ""
+        self._grown = threading.Condition()
+        command = (
+            f"{mount} && exec {BINARY} --log-level info "
+            f"--runtime-interface-emulator-address 127.0.0.1:{port} "
+            f"--runtime-api-address 127.0.0.1:{free_port()} {FUNCTION / 'bootstrap'}"
+        )
+        self.process = subprocess.Popen(
+            [*namespace, "sh", "-c", command],
+            # The emulator gives its own environment to the function and to extensions.
+            env={
+                "PATH": os.environ["PATH"],
+                "FUNCTION_PYTHON": sys.executable,
+                "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
+                **environ,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read_log, daemon=True).start()
+        self._wait_until_it_answers(port)
+
+    def _read_log(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            for line in stream:
+                with self._grown:
+                    self.log += line.decode(errors="replace")
+                    self._grown.notify_all()
+
+    def _wait_until_it_answers(self, port: int) -> None:
+        import socket
+
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                return
+            time.sleep(0.02)
+        pytest.fail(f"the emulator did not start:\n{self.log}")
+
+    def wait_for_log(self, text: str, timeout_s: float = 20.0) -> None:
+        with self._grown:
+            assert self._grown.wait_for(lambda: text in self.log, timeout_s), self.log
+
+    def invoke(self, event: Mapping[str, object]) -> object:
+        """What the function answers to `event`."""
+        request = urllib.request.Request(self._url, json.dumps(event).encode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def shut_down(self) -> None:
+        """Let the emulator send SHUTDOWN and end."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+    def stop(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(20)
