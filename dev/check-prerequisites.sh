@@ -16,7 +16,8 @@ elif ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     lacks "Python 3.11 or later; $python is $("$python" -V 2>&1), choose another by PYTHON=" python3
 else
     package=$(basename "$python")
-    "$python" -c 'import ensurepip, venv' 2> /dev/null || lacks "Python's venv module" "$package-venv"
+    "$python" -c 'import ensurepip, venv; ensurepip.version()' 2> /dev/null \
+        || lacks "Python's venv module" "$package-venv"
     "$python" -c '
 import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))
