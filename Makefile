@@ -1,20 +1,24 @@
 # Everything a developer does, each as one command. The first run of a target sets up what it
 # needs: .venv for the package and its tools, .venv-service for an AppConfig service that pins
-# another botocore.
+# another botocore. A file `ready` in each tells that it is complete.
 
 PYTHON ?= python3
 HTTP_PORT ?= 2772
-PIP_INSTALL = pip install --quiet --disable-pip-version-check
+ARGS ?=
+
+BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxd)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench clean
 
 help:
-	@echo "make run     run fastext against a local AppConfig service, on port $(HTTP_PORT)"
-	@echo "make test    run all tests"
-	@echo "make lint    ruff, cython-lint, mypy, stubtest"
+	@echo "make run     run fastext against a local AppConfig service, on port $(HTTP_PORT);"
+	@echo "             another port: make run HTTP_PORT=2773"
+	@echo "make test    run all tests; some of them: make test ARGS='tests/test_cache.py -x'"
+	@echo "make lint    ruff, cython-lint, mypy, stubtest, shellcheck"
 	@echo "make bench   run the microbenchmarks"
 	@echo "make clean   remove everything that these commands have made"
+	@echo "With another Python than python3: make clean, then make test PYTHON=python3.13"
 
 run: .venv/ready .venv-service/ready
 	@.venv/bin/python -m dev.run --port $(HTTP_PORT)
@@ -26,34 +30,40 @@ test: .venv/ready .venv-service/ready
 	@.venv/bin/python -m pytest $(ARGS)
 
 lint: .venv/ready
-	@echo "ruff";         .venv/bin/ruff check . && .venv/bin/ruff format --check --quiet .
-	@echo "cython-lint";  .venv/bin/cython-lint src
-	@echo "mypy";         .venv/bin/mypy --no-error-summary
-	@echo "stubtest";     .venv/bin/python -m mypy.stubtest --concise fastext._parse \
-		--allowlist dev/stubtest-allowlist.txt | grep -v "^Success" || true; \
-		.venv/bin/python -m mypy.stubtest fastext._parse \
-		--allowlist dev/stubtest-allowlist.txt > /dev/null
+	@echo "ruff: rules, then format"
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@echo "cython-lint"  # it calls pycodestyle by name
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" cython-lint src
+	@echo "mypy"
+	@.venv/bin/mypy
+	@echo "stubtest: the compiled module against its .pyi"
+	@.venv/bin/python -m mypy.stubtest --concise --allowlist dev/stubtest-allowlist.txt fastext._parse
 	@if command -v shellcheck > /dev/null; then echo "shellcheck"; shellcheck dev/*.sh .ci/run; \
-		else echo "SKIPPED shellcheck: it is not installed"; fi
+		else echo "SKIPPED shellcheck: it is not installed (apt-get install shellcheck)"; fi
 
 bench: .venv/ready
 	@.venv/bin/python -m benches $(ARGS)
 
 clean:
-	rm -rf .venv .venv-service .cache build src/fastext.egg-info src/fastext/*.so src/fastext/*.c
+	rm -rf .venv .venv-service .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf src/*.egg-info src/fastext/*.so src/fastext/*.c
+	find src dev tests -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/ready: pyproject.toml src/fastext/_parse.pyx src/fastext/__init__.py | prerequisites
-	@echo "setting up .venv: the package, built in place, with its test and lint tools"
-	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@.venv/bin/$(PIP_INSTALL) --editable ".[test,lint,bench]"
-	@touch $@
-
-.venv-service/ready: Makefile | prerequisites
-	@echo "setting up .venv-service: ministack, an independent AppConfig service"
-	@test -x .venv-service/bin/python || $(PYTHON) -m venv .venv-service
-	@.venv-service/bin/$(PIP_INSTALL) "ministack>=1.5"
-	@touch $@
-
-.PHONY: prerequisites
-prerequisites:
+# The compiled modules go first: setuptools does not see that compiler options have changed.
+.venv/ready: $(BUILT_FROM)
 	@PYTHON="$(PYTHON)" sh dev/check-prerequisites.sh
+	@test -x .venv/bin/pip || { echo "creating the virtual environment .venv"; \
+		$(PYTHON) -m venv --clear .venv; }
+	@echo "building fastext into .venv, with its test and lint tools (half a minute at first)"
+	@rm -f src/fastext/*.so src/fastext/*.c
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --editable ".[test,lint,bench]"
+	@touch $@
+
+.venv-service/ready: Makefile
+	@PYTHON="$(PYTHON)" sh dev/check-prerequisites.sh
+	@test -x .venv-service/bin/pip || { echo "creating the virtual environment .venv-service"; \
+		$(PYTHON) -m venv --clear .venv-service; }
+	@echo "installing ministack, an independent AppConfig service, into .venv-service"
+	@.venv-service/bin/python -m pip install -qq --disable-pip-version-check "ministack>=1.5"
+	@touch $@

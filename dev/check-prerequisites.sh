@@ -10,16 +10,22 @@ lacks() {
     missing=1
 }
 
-if ! command -v "$python" > /dev/null; then
+if ! "$python" -c '' 2> /dev/null; then
     lacks "$python" python3
 elif ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-    lacks "Python 3.11 or later, $python is $("$python" -V 2>&1)" python3
+    lacks "Python 3.11 or later; $python is $("$python" -V 2>&1), choose another by PYTHON=" python3
 else
-    "$python" -c 'import ensurepip, venv' 2> /dev/null || lacks "Python's venv module" python3-venv
+    package=$(basename "$python")
+    "$python" -c 'import ensurepip, venv; ensurepip.version()' 2> /dev/null \
+        || lacks "Python's venv module" "$package-venv"
     "$python" -c '
 import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))
-' || lacks "Python's C headers" python3-dev
+' || lacks "Python's C headers" "$package-dev"
+    # The compiler that setuptools calls is the one that this Python was built with.
+    compiler=${CC:-$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("CC") or "cc")')}
+    # shellcheck disable=SC2086  # it may carry options
+    printf '#include <stdlib.h>\n' | ${compiler} -E -x c - > /dev/null 2>&1 \
+        || lacks "a C compiler that works as ${compiler%% *}" "gcc libc6-dev"
 fi
-command -v "${CC:-cc}" > /dev/null || command -v gcc > /dev/null || lacks "a C compiler" gcc
 exit "$missing"

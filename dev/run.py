@@ -1,22 +1,27 @@
 """`make run`: fastext, against an AppConfig service on this machine, with real content.
 
-Everything that is started here ends with it, whether by Ctrl-C, SIGTERM or a failure.
+Everything that is started here ends with it, whether by Ctrl-C, a signal or a failure.
 """
 
 import argparse
 import os
 import signal
-import subprocess
+import socket
 import sys
 import time
-import urllib.request
+from contextlib import ExitStack
 from types import FrameType
 
+from dev import process
 from dev.control_plane import connect, deploy, stored_flags
-from dev.service import COMMAND, ROOT, Service, ServiceFailed
+from dev.process import Process
+from dev.service import COMMAND, ROOT, Service, ServiceFailed, answers
 
 APPLICATION, ENVIRONMENT = "shop", "production"
 POLL_INTERVAL_S = 15
+START_TIMEOUT_S = 30.0
+PREFIX = "AWS_APPCONFIG_EXTENSION_"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 FLAGS: dict[str, dict[str, object]] = {
     "background_worker": {"enabled": True, "num_threads": 4, "queue_name": "MyWorkQueue"},
@@ -35,46 +40,52 @@ class Ended(Exception):
     """A signal asks us to end."""
 
 
+class Failed(Exception):
+    """fastext cannot run; the message says why."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=2772)
     port = parser.parse_args().port
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
-    service: Service | None = None
-    agent: subprocess.Popen[bytes] | None = None
-    try:
-        say("starting an AppConfig service (ministack)")
-        service = Service()
-        service.wait()
-        say(f"deploying two configurations to {APPLICATION}:{ENVIRONMENT}")
-        client = connect(service.url)
-        deploy(client, APPLICATION, ENVIRONMENT, "features", stored_flags(FLAGS),
-               feature_flags=True, version_label="v1")  # fmt: skip
-        deploy(client, APPLICATION, ENVIRONMENT, "settings", SETTINGS, "application/x-yaml")
-        say(f"starting fastext on port {port}; it polls every {POLL_INTERVAL_S} s")
-        agent = start_agent(service.url, port)
-        wait_for(agent, port)
-        invite(service.url, port)
-        return follow(service, agent)
-    except Ended:
-        say("ending")
-        return 0
-    except ServiceFailed as fault:
-        say(str(fault))
-        return 1
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for process in (agent, service.process if service else None):
-            if process is not None and process.poll() is None:
-                process.terminate()
-        if agent is not None:
-            agent.wait()
-        if service is not None:
-            service.stop()
+    for number in SIGNALS:
+        signal.signal(number, raise_ended)
+    with ExitStack() as started:
+        try:
+            return run(port, started)
+        except Ended:
+            say("ending")
+            return 0
+        except (Failed, ServiceFailed) as fault:
+            say(str(fault))
+            return 1
 
 
-def end(_signum: int, _frame: FrameType | None) -> None:
+def run(port: int, started: ExitStack) -> int:
+    """Start everything, each with its end in `started`, and stay until one of them ends."""
+    check_port(port)
+    say("starting an AppConfig service (ministack)")
+    service = Service()
+    started.callback(service.stop)
+    service.wait()
+    say(f"deploying two configurations to {APPLICATION}:{ENVIRONMENT}")
+    client = connect(service.url)
+    # In the storage form, as users deploy it; the service serves the retrieval form, as AWS's does.
+    deploy(client, APPLICATION, ENVIRONMENT, "features", stored_flags(FLAGS),
+           feature_flags=True, version_label="v1")  # fmt: skip
+    deploy(client, APPLICATION, ENVIRONMENT, "settings", SETTINGS, "application/x-yaml")
+    say(f"starting fastext on port {port}; it polls every {POLL_INTERVAL_S} s")
+    agent = start_agent(service.url, port)
+    started.callback(process.end, agent)
+    wait_for(agent, port)
+    invite(service.url, port)
+    return follow(service, agent)
+
+
+def raise_ended(_signum: int, _frame: FrameType | None) -> None:
+    # A second Ctrl-C must not interrupt the clearing up.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise Ended
 
 
@@ -82,42 +93,52 @@ def say(line: str) -> None:
     print(f"* {line}", flush=True)
 
 
-def start_agent(endpoint_url: str, port: int) -> "subprocess.Popen[bytes]":
-    prefix = "AWS_APPCONFIG_EXTENSION_"
+def check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as fault:
+            reason = getattr(fault, "strerror", fault)
+            raise Failed(
+                f"cannot use port {port}: {reason}; choose another: make run HTTP_PORT=2773"
+            ) from None
+
+
+def start_agent(endpoint_url: str, port: int) -> Process:
+    """fastext, under variables of its own that the developer has set, LOG_LEVEL for one."""
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AWS_", prefix)) and not name.lower().endswith("_proxy")
+        if name.startswith(PREFIX)
+        or not (name.startswith("AWS_") or name.lower().endswith("_proxy"))
     }
     names = [f"{APPLICATION}:{ENVIRONMENT}:{profile}" for profile in ("features", "settings")]
-    return subprocess.Popen(
+    return process.start(
         [ROOT / ".venv" / "bin" / "fastext"],
-        env={
+        {
             **inherited,
             "AWS_ENDPOINT_URL": endpoint_url,
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
-            prefix + "HTTP_PORT": str(port),
-            prefix + "POLL_INTERVAL_SECONDS": str(POLL_INTERVAL_S),
-            prefix + "PREFETCH_LIST": ",".join(names),
+            PREFIX + "HTTP_PORT": str(port),
+            PREFIX + "POLL_INTERVAL_SECONDS": str(POLL_INTERVAL_S),
+            PREFIX + "PREFETCH_LIST": ",".join(names),
         },
-        # Ctrl-C reaches this process alone, which then ends the others in order.
-        start_new_session=True,
     )
 
 
-def wait_for(agent: "subprocess.Popen[bytes]", port: int) -> None:
-    """Return when fastext answers. Raises ServiceFailed when it has ended instead."""
-    while agent.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://localhost:{port}/ping", timeout=5).close()
+def wait_for(agent: Process, port: int) -> None:
+    """Return when fastext answers. Raises Failed."""
+    until = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < until:
+        if agent.poll() is not None:
+            raise Failed(f"fastext has ended with status {agent.returncode}; its log is above")
+        if answers(port, "/ping"):
             return
-        except OSError:
-            time.sleep(0.05)
-    raise ServiceFailed(
-        "fastext did not start; if the port is taken, choose another: make run HTTP_PORT=2773"
-    )
+        time.sleep(0.05)
+    raise Failed(f"fastext does not answer after {START_TIMEOUT_S:.0f} s; its log is above")
 
 
 def invite(endpoint_url: str, port: int) -> None:
@@ -126,7 +147,7 @@ def invite(endpoint_url: str, port: int) -> None:
         f"""
 Try:
   curl -i '{base}/configurations/features'
-  curl '{base}/configurations/features?flag=free_shipping&flag=dark_mode'
+  curl '{base}/configurations/features?flag=free_shipping'
   curl '{base}/configurations/settings'
 
 Deploy a change, served after the next poll, within about {POLL_INTERVAL_S} s:
@@ -138,16 +159,18 @@ Ctrl-C ends everything.
     )
 
 
-def follow(service: Service, agent: "subprocess.Popen[bytes]") -> int:
-    """Until one of the two ends by itself: 1, with what it said last."""
-    while True:
+def follow(service: Service, agent: Process) -> int:
+    """Until one of the two ends by itself: 1. Raises Ended when `make` is gone."""
+    parent = os.getppid()
+    while os.getppid() == parent:
         time.sleep(0.2)
         if service.process.poll() is not None:
             say(f"the AppConfig service has ended:\n{service.log_tail()}")
             return 1
         if agent.poll() is not None:
-            say(f"fastext has ended with status {agent.returncode}")
+            say(f"fastext has ended with status {agent.returncode}; its log is above")
             return 1
+    raise Ended
 
 
 if __name__ == "__main__":
