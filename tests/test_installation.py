@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from program import FEATURES, Program
 
 import fastext
 from dev.service import ROOT
@@ -138,3 +139,12 @@ def test_the_core_is_compiled_and_comes_without_its_source(commands, output_of):
     installed = {path.name for path in core.parent.iterdir()}
     assert {"_parse.pyi", "py.typed"} <= installed
     assert [name for name in installed if name.endswith((".pyx", ".c"))] == []
+
+
+def test_it_serves_a_flag(commands, appconfig):
+    program = Program((), {"AWS_ENDPOINT_URL": appconfig.url}, [commands / "fastext"])
+    try:
+        program.wait_serving()
+        assert program.get(f"{FEATURES}?flag=old").content == b'{"enabled":false}'
+    finally:
+        assert program.stop() == 0

@@ -7,6 +7,7 @@ page, with types, errors and examples, is `_parse.pyi`.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint32_t
 from libc.string cimport memchr, memcmp, memcpy
 
@@ -33,33 +34,34 @@ cdef inline int hex_digit(unsigned char c) noexcept:
     return -1
 
 
+cdef inline bint is_control(unsigned char c) noexcept:
+    return c < 0x20 or c == 0x7F
+
+
 cdef str decode_component(Cursor start, Cursor end, bint in_query, str what):
     """One path segment or query component as text; `what` names it in the error."""
     cdef Cursor source = start
-    cdef bint plain = True
-    while source < end:
-        if source[0] == c'%' or (in_query and source[0] == c'+'):
-            plain = False
-            break
+    cdef bytes decoded
+    while source < end and not (
+        source[0] == c'%' or is_control(source[0]) or (in_query and source[0] == c'+')
+    ):
         source += 1
-    cdef bytes raw = PyBytes_FromStringAndSize(<const char*>start, end - start)
-    cdef bytes decoded = raw if plain else unquote(raw, in_query, what)
-    cdef str text
+    if source == end:  # the common case: nothing to decode, so nothing is copied but the text
+        return as_text(start, end, what)
+    decoded = unquote(start, end, in_query, what)
+    source = <Cursor>PyBytes_AS_STRING(decoded)
+    return as_text(source, source + PyBytes_GET_SIZE(decoded), what)
+
+
+cdef str as_text(Cursor start, Cursor end, str what):
     try:
-        text = decoded.decode("utf-8")
+        return PyUnicode_DecodeUTF8(<const char*>start, end - start, NULL)
     except UnicodeDecodeError:
         raise BadRequest(f"the {what} is not UTF-8 after percent-decoding") from None
-    for character in text:
-        if character < " " or character == "\x7f":
-            raise BadRequest(f"the {what} holds a control character")
-    return text
 
 
-cdef bytes unquote(bytes raw, bint in_query, str what):
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(raw)
-    cdef Cursor source = <Cursor>PyBytes_AS_STRING(raw)
-    cdef Cursor end = source + size
-    cdef bytes decoded = PyBytes_FromStringAndSize(NULL, size)
+cdef bytes unquote(Cursor source, Cursor end, bint in_query, str what):
+    cdef bytes decoded = PyBytes_FromStringAndSize(NULL, end - source)
     cdef unsigned char* target = <unsigned char*>PyBytes_AS_STRING(decoded)
     cdef unsigned char* begin = target
     cdef int high, low
@@ -78,6 +80,8 @@ cdef bytes unquote(bytes raw, bint in_query, str what):
             # Forms and URL libraries write a space in a query as '+'; in a path it is a plus.
             target[0] = c' ' if in_query and source[0] == c'+' else source[0]
             source += 1
+        if is_control(target[0]):
+            raise BadRequest(f"the {what} holds a control character")
         target += 1
     return decoded[:target - begin]
 
@@ -168,20 +172,26 @@ def parse_target(bytes target not None):
     )
 
 
+cdef bint is_flag(Cursor start, Cursor end) except -1:
+    """Whether a query parameter's name is `flag`, however it is written."""
+    if end - start == 4 and memcmp(start, b"flag", 4) == 0:
+        return True
+    return decode_component(start, end, True, "query") == "flag"
+
+
 cdef tuple parse_flags(Cursor cursor, Cursor end):
     """The distinct values of the query's `flag` parameters, in the order of their first use."""
     cdef Cursor item_end, name_end
     cdef str name
-    cdef list names = []
+    cdef dict names = {}
     while cursor <= end:
         item_end = find(cursor, end, c'&')
         name_end = find(cursor, item_end, c'=')
-        if decode_component(cursor, name_end, True, "query") == "flag":
+        if is_flag(cursor, name_end):
             name = decode_component(min(name_end + 1, item_end), item_end, True, "flag parameter")
             if not name:
                 raise BadRequest("a flag parameter is empty; write ?flag=NAME, or leave it out")
-            if name not in names:
-                names.append(name)
+            names[name] = None
         cursor = item_end + 1
     return tuple(names)
 
@@ -309,7 +319,8 @@ cdef class FlagIndex:
             found.value_end = <uint32_t>(min(cursor, end) - start)
             self.append(number, found)
             # A repeated key: the last one counts, as for every JSON reader.
-            self.numbers[orjson.loads(quoted) if b"\\" in quoted else quoted[1:-1].decode()] = number
+            name = orjson.loads(quoted) if b"\\" in quoted else quoted[1:-1].decode()
+            self.numbers[name] = number
             number += 1
             cursor = skip_space(cursor, end)
             if cursor < end and cursor[0] == c',':

@@ -1,0 +1,1 @@
+"""The microbenchmark suite; `python -m benches` runs it."""
