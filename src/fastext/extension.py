@@ -24,7 +24,7 @@ import uvloop
 
 from fastext import __version__
 from fastext._parse import parse_configuration
-from fastext.boot import INVOKE, Start, listen
+from fastext.boot import BACKLOG, INVOKE, Start, listen
 from fastext.cache import Cache
 from fastext.document import Document, Key
 from fastext.errors import ExtensionsApiError, PortTaken, RequestError
@@ -92,7 +92,7 @@ class Extension:
         cache = Cache()
         self._poller = Poller(
             cache,
-            Workers(loop, settings.max_connections),
+            Workers(loop, settings.max_connections, client.load),
             lambda key: ConfigurationSession(client, key, settings.poll_interval_s),
             log,
             poll_interval_s=settings.poll_interval_s,
@@ -135,7 +135,9 @@ class Extension:
         for raw in sockets:
             listening = socket.socket(fileno=raw.detach())
             self._listeners.append(
-                await self._loop.create_server(self._server.protocol, sock=listening)
+                await self._loop.create_server(
+                    self._server.protocol, sock=listening, backlog=BACKLOG
+                )
             )
         if sockets:
             self._log.info(f"serving on localhost:{self._start.port}")
@@ -252,10 +254,10 @@ class Extension:
 
 
 class _LateClient:
-    """session.DataClient by the botocore client, which is imported by the first call.
+    """session.DataClient by the botocore client, which is imported when it is needed.
 
-    It takes longer than everything else together, so it is loaded when we serve already, and on
-    the calling worker: never while the loop's thread imports (gh-125245).
+    That takes longer than everything else together, so it is done when we serve already, and by
+    the worker that needs it: never while the loop's thread imports (gh-125245).
     """
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
@@ -264,18 +266,20 @@ class _LateClient:
         self._lock = threading.Lock()
         self._client: DataClient | None = None
 
-    def start_configuration_session(
-        self, key: Key, minimum_interval_s: int, deadline: Deadline
-    ) -> str:
-        return self._loaded().start_configuration_session(key, minimum_interval_s, deadline)
-
-    def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
-        return self._loaded().get_latest_configuration(token, deadline)
-
-    def _loaded(self) -> DataClient:
+    def load(self) -> None:
+        """Import the client, unless that is done; one thread at a time."""
         with self._lock:
             if self._client is None:
                 from fastext.client import AppConfigData
 
                 self._client = AppConfigData(self._settings, self._environ)
-            return self._client
+
+    def start_configuration_session(
+        self, key: Key, minimum_interval_s: int, deadline: Deadline
+    ) -> str:
+        assert self._client is not None
+        return self._client.start_configuration_session(key, minimum_interval_s, deadline)
+
+    def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
+        assert self._client is not None
+        return self._client.get_latest_configuration(token, deadline)

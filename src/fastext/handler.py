@@ -53,7 +53,7 @@ class Handler:
         try:
             if method not in (b"GET", b"HEAD"):
                 shown = method[:_SHOWN].decode("latin-1")
-                raise MethodNotAllowed(f"method {shown} is not allowed; use GET or HEAD")
+                raise MethodNotAllowed(f"method {shown} is not allowed, use GET or HEAD")
             if not target.startswith(b"/"):
                 target = origin_form(target)
             if target == b"/ping" or target.startswith(b"/ping?"):
@@ -67,7 +67,7 @@ class Handler:
             return answer(route, document)
         except RequestError as fault:
             shown = target[:_SHOWN].decode("latin-1")
-            if isinstance(fault, BadRequest):
+            if isinstance(fault, BadRequest | MethodNotAllowed):
                 fault.message = f"{fault.message} (in '{shown}')"
             return response.error(fault)
         except Exception as fault:

@@ -76,13 +76,20 @@ class Deadline:
 
 
 class Workers:
-    """At most `limit` blocking calls at once; the others wait their turn, in order."""
+    """At most `limit` blocking calls at once; the others wait their turn, in order.
 
-    __slots__ = ("_limit", "_loop", "_running", "_waiting")
+    `prepare` is run on a worker before its call, outside of the call's deadline: in a small
+    sandbox to load what a call needs may take as long as the call may.
+    """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limit: int) -> None:
+    __slots__ = ("_limit", "_loop", "_prepare", "_running", "_waiting")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, limit: int, prepare: Callable[[], None]
+    ) -> None:
         self._loop = loop
         self._limit = limit
+        self._prepare = prepare
         self._running = 0
         self._waiting: deque[Callable[[], None]] = deque()
 
@@ -91,7 +98,7 @@ class Workers:
         future: asyncio.Future[T] = self._loop.create_future()
 
         def start() -> None:
-            _Run(self._loop, call, future, self._done, timeout_s)
+            _Run(self._loop, self._prepare, call, future, self._done, timeout_s)
 
         if self._running < self._limit:
             self._running += 1
@@ -113,17 +120,19 @@ class _Run(Generic[T]):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        prepare: Callable[[], None],
         call: Callable[[Deadline], T],
         future: "asyncio.Future[T]",
         done: Callable[[], None],
         timeout_s: float,
     ) -> None:
         self._loop = loop
+        self._prepare = prepare
         self._call = call
         self._future = future
         self._done = done
-        self._deadline = Deadline(timeout_s)
-        self._timer = loop.call_later(timeout_s, self._expire)
+        self._timeout_s = timeout_s
+        self._timer: asyncio.TimerHandle | None = None
         try:
             threading.Thread(target=self._work, name="fastext-worker", daemon=True).start()
         except RuntimeError as fault:  # the sandbox has no room for another thread
@@ -133,7 +142,10 @@ class _Run(Generic[T]):
         result: T | None = None
         fault: BaseException | None = None
         try:
-            result = self._call(self._deadline)
+            self._prepare()
+            deadline = Deadline(self._timeout_s)
+            self._loop.call_soon_threadsafe(self._arm, deadline)
+            result = self._call(deadline)
         except BaseException as raised:
             fault = raised
         try:
@@ -141,14 +153,18 @@ class _Run(Generic[T]):
         except RuntimeError:
             return  # the loop is closed: the process ends
 
-    def _expire(self) -> None:
-        self._deadline.expire()
-        self._settle(None, self._deadline.fault())
+    def _arm(self, deadline: Deadline) -> None:
+        self._timer = self._loop.call_later(self._timeout_s, self._expire, deadline)
+
+    def _expire(self, deadline: Deadline) -> None:
+        deadline.expire()
+        self._settle(None, deadline.fault())
 
     def _settle(self, result: T | None, fault: BaseException | None) -> None:
         if self._future.done():
             return
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if fault is not None:
             self._future.set_exception(fault)
         else:
