@@ -6,7 +6,6 @@ import sys
 import pytest
 from aws_lambda_powertools.utilities.parameters import AppConfigExtensionProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from program import FEATURES
 
 from dev.control_plane import connect, deploy, stored_flags
 
@@ -19,7 +18,7 @@ def program(start, ministack):
     deploy(connect(ministack.url), APPLICATION, ENVIRONMENT, "flägs",
            stored_flags({"a": {"enabled": True, "n": 1}, "b": {"enabled": False}}),
            feature_flags=True)  # fmt: skip
-    deploy(connect(ministack.url), "shop", "production", "features", b"x: 1\n", "application/yaml")
+    deploy(connect(ministack.url), "clients", "test", "text", b"x: 1\n", "application/yaml")
     return start(AWS_ENDPOINT_URL=ministack.url, AWS_REGION="us-east-1").wait_serving()
 
 
@@ -39,7 +38,7 @@ def test_the_user_guide_s_own_example_reads_a_document(program):
     script = f"""
 import urllib.request
 def lambda_handler(event, context):
-    url = f'http://localhost:{program.port}{FEATURES}'
+    url = f'http://localhost:{program.port}/applications/clients/environments/test/configurations/text'
     config = urllib.request.urlopen(url).read()
     return config
 print(lambda_handler(None, None))
@@ -51,7 +50,7 @@ print(lambda_handler(None, None))
 
 
 def test_ids_serve_as_well_as_names(start, ministack):
-    ids = deploy(connect(ministack.url), "shop", "production", "by-id", b"x", "text/plain")
+    ids = deploy(connect(ministack.url), "clients", "test", "by-id", b"x", "text/plain")
     program = start(AWS_ENDPOINT_URL=ministack.url, AWS_REGION="us-east-1").wait_serving()
     target = "/applications/{application}/environments/{environment}/configurations/{profile}"
     assert program.get(target.format(**ids)).content == b"x"
