@@ -5,6 +5,7 @@ set -eu
 
 packages="squid-openssl:squid"
 
+PATH=$PATH:/usr/sbin  # where some of them are, and not everybody looks
 wanted=""
 for pair in $packages; do
     command -v "${pair#*:}" > /dev/null || wanted="$wanted ${pair%%:*}"
