@@ -1,7 +1,7 @@
 """AWS's Runtime Interface Emulator with fastext in /opt/extensions, without Docker.
 
 A private mount namespace lays /opt/extensions over the machine's own /opt; nothing outside of it
-sees that.
+sees that. A namespace of processes makes sure that all of them end with the emulator.
 """
 
 import contextlib
@@ -32,7 +32,9 @@ class Emulator:
             pytest.skip("the emulator is not here; `make test` fetches it")
         (folder / "extensions").mkdir()
         (folder / "extensions" / extension.name).symlink_to(extension)
-        namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "-r"]
+        namespace = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        if os.geteuid() != 0:
+            namespace.append("--map-root-user")
         mount = f"mount -t overlay overlay -o lowerdir={folder}:/opt /opt"
         tried = subprocess.run([*namespace, "sh", "-c", mount], capture_output=True, check=False)
         if tried.returncode:
@@ -94,7 +96,9 @@ class Emulator:
 
     def shut_down(self) -> None:
         """Let the emulator send SHUTDOWN and end."""
-        self.process.send_signal(signal.SIGTERM)
+        pid = self.process.pid  # unshare's; the emulator is its only child
+        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGTERM)
         self.process.wait(20)
 
     def stop(self) -> None:
