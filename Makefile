@@ -38,7 +38,7 @@ lint: .venv/ready
 	@echo "mypy"
 	@.venv/bin/mypy
 	@echo "stubtest: the compiled module against its .pyi"
-	@.venv/bin/python -m mypy.stubtest --concise --allowlist dev/stubtest-allowlist.txt fastext._parse
+	@.venv/bin/python -m mypy.stubtest --concise --allowlist dev/stubtest-allowlist.txt fastext._parse fastext._lane
 	@if command -v shellcheck > /dev/null; then echo "shellcheck"; shellcheck dev/*.sh .ci/run; \
 		else echo "SKIPPED shellcheck: it is not installed (apt-get install shellcheck)"; fi
 

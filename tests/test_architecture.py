@@ -20,14 +20,16 @@ LEVELS = [
     {"document", "boot"},
     {"cache", "response", "session", "request", "transport"},
     {"handler", "client", "poller"},
+    {"_lane"},
     {"protocol"},
+    {"listener"},
     {"extension"},
     {"__main__"},
 ]
 SIDEWAYS = {("last_resort", "extensions_api")}
 LATE = {("boot", "extension"), ("boot", "usage"), ("boot", "last_resort")}  # inside functions only
 
-REQUEST_SIDE = {"request", "response", "handler", "protocol"}
+REQUEST_SIDE = {"_lane", "listener", "request", "response", "handler", "protocol"}
 REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api"}
 
 # Each thing of the outside world has its homes.

@@ -4,20 +4,26 @@ One writer, the event loop's thread; nothing here knows of age, polling or sessi
 configurations there may be is the poller's decision, because each one costs a session.
 """
 
+from collections.abc import Callable
+
 from fastext.document import Document, Key
 
 
 class Cache:
-    __slots__ = ("_documents", "get")
+    """Documents by key. `changed` is called after every `put`, before anything else can run."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_changed", "_documents", "get")
+
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
         self._documents: dict[Key, Document] = {}
+        self._changed = changed
         # The bound method itself: a look-up is one call, not two.
         self.get = self._documents.get
 
     def put(self, key: Key, document: Document) -> None:
         """Let `document` be what every request for `key` finds from now on."""
         self._documents[key] = document
+        self._changed()
 
     def __len__(self) -> int:
         return len(self._documents)

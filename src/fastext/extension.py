@@ -23,6 +23,7 @@ from collections.abc import Mapping
 import uvloop
 
 from fastext import __version__
+from fastext._lane import Lane
 from fastext._parse import parse_configuration
 from fastext.boot import BACKLOG, INVOKE, Start, listen
 from fastext.cache import Cache
@@ -30,9 +31,12 @@ from fastext.document import Document, Key
 from fastext.errors import ExtensionsApiError, PortTaken, RequestError
 from fastext.extensions_api import member
 from fastext.handler import Handler
+from fastext.listener import Listener
 from fastext.logs import Log, duration
 from fastext.poller import Poller
 from fastext.protocol import Server, max_connections
+from fastext.request import WholeRequests
+from fastext.response import Date
 from fastext.session import ConfigurationSession, DataClient, Retrieved
 from fastext.settings import Settings
 from fastext.workers import Deadline, Workers
@@ -87,9 +91,8 @@ class Extension:
         self._log = log
         self._loop = loop
         self._ended = asyncio.Event()
-        self._listeners: list[asyncio.Server] = []
         client = _LateClient(settings, start.environ)
-        cache = Cache()
+        cache = Cache(self._documents_changed)
         self._poller = Poller(
             cache,
             Workers(loop, settings.max_connections, client.load),
@@ -100,7 +103,11 @@ class Extension:
             timers=INVOKE not in start.events,
         )
         handler = Handler(cache, self._poller.fetch, log, __version__)
-        self._server = Server(loop, handler, max_connections())
+        date = Date()
+        # Reads are logged at debug, one by one, and the lane would answer without a word.
+        self._lane = None if log.debugging else Lane(handler.lookup, WholeRequests().accept, date)
+        self._server = Server(loop, handler, max_connections(), date, self._lane)
+        self._listener = Listener(loop, self._server, BACKLOG)
         self._events = threading.Thread(target=self._follow_events, name="events", daemon=True)
 
     def run(self) -> None:
@@ -132,13 +139,7 @@ class Extension:
     # -- serving
 
     async def _serve(self, sockets: list[_socket.socket]) -> None:
-        for raw in sockets:
-            listening = socket.socket(fileno=raw.detach())
-            self._listeners.append(
-                await self._loop.create_server(
-                    self._server.protocol, sock=listening, backlog=BACKLOG
-                )
-            )
+        await self._listener.start([socket.socket(fileno=raw.detach()) for raw in sockets])
         if sockets:
             self._log.info(f"serving on localhost:{self._start.port}")
 
@@ -148,6 +149,10 @@ class Extension:
             await self._serve(listen(self._start.port))
         except PortTaken as fault:
             self._log.debug(fault.message)
+
+    def _documents_changed(self) -> None:
+        if self._lane is not None:
+            self._lane.clear()
 
     def _broken(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         fault = context.get("exception")
@@ -219,7 +224,7 @@ class Extension:
         refreshed.wait(REFRESH_GRACE_S)
 
     def _refresh(self, refreshed: threading.Event) -> None:
-        if not self._listeners:
+        if not self._listener.listening:
             self._loop.create_task(self._serve_again())
         pending = set(self._poller.refresh_due())
         if not pending:
@@ -236,8 +241,7 @@ class Extension:
     # -- the end
 
     async def _farewell(self) -> None:
-        for listener in self._listeners:
-            listener.close()
+        self._listener.close()
         self._server.close()
         if self._server.open:
             await asyncio.wait({self._server.all_closed()}, timeout=LONGEST_FAREWELL_S)

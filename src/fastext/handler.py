@@ -50,25 +50,29 @@ class Handler:
 
     def handle(self, method: bytes, target: bytes) -> Reply | Awaitable[Reply]:
         """The reply, or for a document that must be fetched an awaitable of it; never raises."""
+        if method not in (b"GET", b"HEAD"):
+            name, shown = method[:_SHOWN].decode("latin-1"), target[:_SHOWN].decode("latin-1")
+            message = f"method {name} is not allowed, use GET or HEAD (for '{shown}')"
+            return response.error(MethodNotAllowed(message))
+        reply = self.lookup(target)
+        return self._answer_later(target) if reply is None else reply
+
+    def lookup(self, target: bytes) -> Reply | None:
+        """The reply to a GET of `target`, or None where it must be fetched first; never raises."""
         try:
-            if method not in (b"GET", b"HEAD"):
-                shown = method[:_SHOWN].decode("latin-1")
-                raise MethodNotAllowed(f"method {shown} is not allowed, use GET or HEAD")
-            if not target.startswith(b"/"):
-                target = origin_form(target)
-            if target == b"/ping" or target.startswith(b"/ping?"):
+            path = origin_form(target)
+            if path == b"/ping" or path.startswith(b"/ping?"):
                 return response.json(200, {**self._ping})
-            route = parse_target(target)
+            route = parse_target(path)
             document = self._cache.get(route.key)
             if document is None:
-                return self._answer_later(route)
+                return None
             if self._log.debugging:
                 return self._answer_and_log(route, document)
             return answer(route, document)
         except RequestError as fault:
-            shown = target[:_SHOWN].decode("latin-1")
-            if isinstance(fault, BadRequest | MethodNotAllowed):
-                fault.message = f"{fault.message} (in '{shown}')"
+            if isinstance(fault, BadRequest):
+                fault.message = f"{fault.message} (in '{target[:_SHOWN].decode('latin-1')}')"
             return response.error(fault)
         except Exception as fault:
             return self._unforeseen(fault)
@@ -80,8 +84,9 @@ class Handler:
         self._log.debug(f"returned local data for '{key_text(route.key)}' in {took}")
         return reply
 
-    async def _answer_later(self, route: Route) -> Reply:
+    async def _answer_later(self, target: bytes) -> Reply:
         try:
+            route = parse_target(origin_form(target))
             return answer(route, await self._fetch(route.key))
         except FastextError as fault:
             return response.error(fault)
@@ -111,11 +116,13 @@ def answer(route: Route, document: Document) -> Reply:
 
 
 def origin_form(target: bytes) -> bytes:
-    """The path and query of an absolute-form target (RFC 9112 section 3.2.2).
+    """The path and query of a target in origin or absolute form (RFC 9112 section 3.2).
 
-    A server must accept the form; its authority replaces Host, and since one authority is all that
-    is served here, it is not looked at. Raises BadRequest for any other form.
+    A server must accept the absolute form; its authority replaces Host, and since one authority is
+    all that is served here, it is not looked at. Raises BadRequest for any other form.
     """
+    if target.startswith(b"/"):
+        return target
     scheme, separator, rest = target.partition(b"://")
     if not separator or scheme.lower() not in (b"http", b"https"):
         raise BadRequest("the request-target is neither a path nor an http:// URL")

@@ -1,6 +1,7 @@
 """HTTP/1.1 on one connection: bytes to requests, replies back in the order of the requests.
 
-    data_received -> buffer -> _next_head -> handler -> queue of replies -> transport
+    data_received -> the lane, if nothing else is going on, or
+        received -> buffer -> _next_head -> handler -> queue of replies -> transport
 
 A request whose reply is not ready yet holds back those behind it, not the reading of them: up to
 MAX_PIPELINED requests wait in the queue, then the connection reads no further. A reply that the
@@ -13,14 +14,14 @@ read the reply and closed, or LINGER_S have passed.
 
 import asyncio
 import resource
-import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import httptools
 
 from fastext import response
+from fastext._lane import Lane, LaneConnection
 from fastext.errors import (
     BadRequest,
     ContentTooLarge,
@@ -63,29 +64,32 @@ def max_connections() -> int:
 
 
 class Server:
-    """What all connections share: the handler, the date and the count of connections."""
+    """What all connections share: the handler, the date and the count of connections.
 
-    __slots__ = ("_closed", "_date", "_date_second", "handler", "limit", "loop", "open")
+    `lane` answers what it can before the protocol looks at it; None leaves all to the protocol.
+    """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, handler: Handler, limit: int) -> None:
+    __slots__ = ("_closed", "date", "handler", "lane", "limit", "loop", "open")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handler: Handler,
+        limit: int,
+        date: Callable[[], bytes],
+        lane: Lane | None = None,
+    ) -> None:
         self.loop = loop
         self.handler = handler
         self.limit = limit
+        self.date = date
+        self.lane = lane
         self.open: set[HttpProtocol] = set()
-        self._date = b""
-        self._date_second = -1
         self._closed: asyncio.Future[None] | None = None
 
-    def protocol(self) -> "HttpProtocol":
-        return HttpProtocol(self)
-
-    def date(self) -> bytes:
-        """The Date of a reply that is sent now."""
-        second = int(time.time())
-        if second != self._date_second:
-            self._date = response.http_date(second)
-            self._date_second = second
-        return self._date
+    def protocol(self, first: bytes = b"") -> "HttpProtocol":
+        """The protocol of a new connection, of which `first` has been read already."""
+        return HttpProtocol(self, first)
 
     def close(self) -> None:
         """Close every connection once it has sent the replies that are ready."""
@@ -119,15 +123,19 @@ class _Exchange:
         self.reply: Reply | None = None
 
 
-class HttpProtocol(asyncio.Protocol):
+class HttpProtocol(LaneConnection, asyncio.Protocol):
+    """The protocol of one connection; what is simple is answered by `LaneConnection` before."""
+
     __slots__ = ("_awaiting_content", "_buffer", "_chunked", "_content_left", "_exchanges",
-                 "_finished", "_linger", "_paused", "_scanned", "_server", "_transport",
+                 "_finished", "_first", "_linger", "_paused", "_scanned", "_server", "_transport",
                  "_writable")  # fmt: skip
 
     _transport: asyncio.Transport
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, first: bytes = b"") -> None:
+        super().__init__(server.lane)
         self._server = server
+        self._first = first
         # Of the connection
         self._buffer = b""
         self._exchanges: deque[_Exchange] = deque()
@@ -149,8 +157,13 @@ class HttpProtocol(asyncio.Protocol):
         server.open.add(self)
         if len(server.open) > server.limit:
             self._refuse(TooManyConnections(f"over {server.limit} connections are open"))
+            return
+        self.connected(transport)
+        if self._first:
+            self.data_received(self._first)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
+        """Take in what the lane has left."""
         if self._finished:
             return
         self._buffer = self._buffer + data if self._buffer else data
@@ -159,10 +172,11 @@ class HttpProtocol(asyncio.Protocol):
     def eof_received(self) -> bool:
         # The peer has sent its last request, but may still read (RFC 9112 section 9.6).
         self._finished = True
+        self.idle = False
         return bool(self._exchanges)
 
     def pause_writing(self) -> None:
-        self._writable = False
+        self._writable = self.idle = False
 
     def resume_writing(self) -> None:
         self._writable = True
@@ -172,6 +186,7 @@ class HttpProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.lost(self)
         self._finished = True
+        self.idle = False
         self._exchanges.clear()
         if self._linger is not None:
             self._linger.cancel()
@@ -179,6 +194,7 @@ class HttpProtocol(asyncio.Protocol):
     def close(self) -> None:
         """Send what is ready and close."""
         self._finished = True
+        self.idle = False
         self._transport.close()
 
     # -- requests
@@ -194,6 +210,10 @@ class HttpProtocol(asyncio.Protocol):
             if head is None:
                 break
             self._answer(head)
+        # The lane may answer the next request if nothing is half done here.
+        self.idle = self._server.lane is not None and not (
+            self._buffer or self._exchanges or self._awaiting_content or self._finished
+        )
         self._set_paused(not (self._writable and len(self._exchanges) < MAX_PIPELINED))
 
     def _set_paused(self, paused: bool) -> None:
@@ -281,6 +301,7 @@ class HttpProtocol(asyncio.Protocol):
         exchange.reply = response.error(fault)
         self._exchanges.append(exchange)
         self._finished = True
+        self.idle = False
         self._set_paused(False)
         self._flush()
 

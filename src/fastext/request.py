@@ -129,6 +129,41 @@ def _read_fields(head: Head) -> None:
         raise BadRequest("the request has no Host field" if not hosts else "repeated Host field")
 
 
+class WholeRequests:
+    """Says of bytes whether httptools takes them for exactly one complete request.
+
+    One parser serves all connections: between two calls it is between two messages, and after
+    anything else it is replaced.
+    """
+
+    __slots__ = ("_complete", "_parser")
+
+    def __init__(self) -> None:
+        self._complete = 0
+        self._parser = self._new_parser()
+
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        # The next message is another connection's, so `Connection: close` is no end for it.
+        parser.set_dangerous_leniencies(lenient_keep_alive=True)
+        return parser
+
+    def on_message_complete(self) -> None:
+        self._complete += 1
+
+    def accept(self, data: bytes) -> bool:
+        self._complete = 0
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._parser = self._new_parser()
+            return False
+        if self._complete != 1:
+            self._parser = self._new_parser()
+            return False
+        return True
+
+
 def is_host(value: bytes) -> bool:
     """Whether `value` is uri-host [ ":" port ] with a host (RFC 9110 sections 4.2.1 and 7.2)."""
     if value.startswith(b"["):

@@ -5,6 +5,7 @@ connection (Date, Connection, whether a body follows) is added when it is sent.
 """
 
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 
 from fastext.document import Document
@@ -30,6 +31,24 @@ def http_date(now: float) -> bytes:
         _DAYS[t.tm_wday], t.tm_mday, _MONTHS[t.tm_mon - 1], t.tm_year,
         t.tm_hour, t.tm_min, t.tm_sec,
     )  # fmt: skip
+
+
+class Date:
+    """The Date field's value, formatted once a second at most."""
+
+    __slots__ = ("_now", "_second", "_value")
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._second = -1
+        self._value = b""
+
+    def __call__(self) -> bytes:
+        second = int(self._now())
+        if second != self._second:
+            self._value = http_date(second)
+            self._second = second
+        return self._value
 
 
 class Reply:

@@ -1,0 +1,86 @@
+"""Where connections come from: the fast lane's acceptor on Linux, a plain server elsewhere.
+
+This is the one place that chooses between the two. With the acceptor the kernel holds a
+connection back until its first request has come (TCP_DEFER_ACCEPT), so that accepting, reading
+and answering are one step.
+"""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Iterable
+
+from fastext._lane import Acceptor
+from fastext.protocol import Server
+
+# For so long the kernel waits for a first request, in seconds; then the connection comes as it is.
+DEFER_S = 1
+
+# Out of descriptors, accepting is left alone for this long, instead of failing again and again.
+PAUSE_S = 0.1
+
+
+class Listener:
+    """Accepts connections for `server` from listening sockets."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, server: Server, backlog: int) -> None:
+        self._loop = loop
+        self._server = server
+        self._backlog = backlog
+        self._sockets: list[socket.socket] = []
+        self._plain: list[asyncio.Server] = []
+        self._adopting: set[asyncio.Task[None]] = set()
+        self._acceptor: Acceptor | None = None
+        if server.lane is not None and sys.platform == "linux":
+            self._acceptor = Acceptor(server.lane, self._adopt, self._pause)
+
+    @property
+    def listening(self) -> bool:
+        return bool(self._sockets or self._plain)
+
+    async def start(self, sockets: Iterable[socket.socket]) -> None:
+        """Accept from these sockets, which listen and do not block."""
+        for sock in sockets:
+            if self._acceptor is None:
+                self._plain.append(
+                    await self._loop.create_server(
+                        self._server.protocol, sock=sock, backlog=self._backlog
+                    )
+                )
+            else:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_S)
+                self._sockets.append(sock)
+        self._resume()
+
+    def close(self) -> None:
+        """Accept no more."""
+        for server in self._plain:
+            server.close()
+        self._stop_reading()
+        for sock in self._sockets:
+            sock.close()
+        self._plain, self._sockets = [], []
+
+    def _resume(self) -> None:
+        if self._acceptor is not None:
+            for sock in self._sockets:
+                self._loop.add_reader(sock, self._acceptor.readable, sock.fileno())
+
+    def _stop_reading(self) -> None:
+        for sock in self._sockets:
+            self._loop.remove_reader(sock)
+
+    def _pause(self) -> None:
+        self._stop_reading()
+        self._loop.call_later(PAUSE_S, self._resume)
+
+    def _adopt(self, descriptor: int, first: bytes) -> None:
+        task = self._loop.create_task(self._connect(socket.socket(fileno=descriptor), first))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
+
+    async def _connect(self, sock: socket.socket, first: bytes) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: self._server.protocol(first), sock)
+        except OSError:
+            sock.close()  # the peer has gone already

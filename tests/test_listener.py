@@ -1,0 +1,201 @@
+"""Connections from the kernel to the reply: the acceptor, adoption, and the plain server."""
+
+import asyncio
+import contextlib
+import os
+import resource
+import socket
+import struct
+import sys
+
+import pytest
+import uvloop
+from test_protocol import CONVERSATIONS, EchoHandler, echo, get, read_replies
+from test_request import MALFORMED
+
+from fastext._lane import Acceptor, Lane
+from fastext.listener import Listener
+from fastext.protocol import Server
+from fastext.request import WholeRequests
+from fastext.response import Date
+
+CLOSE = b"Connection: close\r\n"
+
+
+class World:
+    """A listener over real sockets, and clients that run beside its loop."""
+
+    def __init__(self, fast, limit=100):
+        self.loop = uvloop.new_event_loop()
+        self.handler = EchoHandler(self.loop)
+        date = Date()
+        lane = Lane(self.handler.lookup, WholeRequests().accept, date) if fast else None
+        self.server = Server(self.loop, self.handler, limit, date, lane)
+        self.listener = Listener(self.loop, self.server, 100)
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        self.port = listening.getsockname()[1]
+        self.loop.run_until_complete(self.listener.start([listening]))
+
+    def run(self, client, *arguments):
+        """What a blocking client function gives, while the loop serves it."""
+        return self.loop.run_until_complete(
+            self.loop.run_in_executor(None, client, self.port, *arguments)
+        )
+
+    def end(self):
+        self.listener.close()
+        self.server.close()
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
+
+
+@pytest.fixture(params=[False, True], ids=["plain server", "acceptor"])
+def world(request):
+    if request.param and sys.platform != "linux":
+        pytest.skip("the acceptor is for Linux")
+    world = World(request.param)
+    yield world
+    world.end()
+
+
+def talk(port, *chunks):
+    """Send the chunks, one by one, then the end, and receive until the end."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # refused in the middle
+            for chunk in chunks:
+                client.sendall(chunk)
+            client.shutdown(socket.SHUT_WR)
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := client.recv(65536):
+                received += chunk
+        return received
+
+
+@pytest.mark.parametrize(("raw", "names", "ended"), CONVERSATIONS)
+def test_every_conversation_of_the_protocol_s_tests(world, raw, names, ended):
+    for _ in range(3):  # the lane knows the request from the second time on
+        replies = read_replies(world.run(talk, raw))
+        assert [content for _, _, content in replies] == echo(*names)
+
+
+@pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED.keys())
+def test_every_malformed_head_is_refused(world, raw):
+    for _ in range(2):
+        assert [status for status, *_ in read_replies(world.run(talk, raw))] == [400]
+
+
+def test_a_request_in_pieces_is_answered(world):
+    raw = get(fields=CLOSE)
+    received = world.run(talk, raw[:10], raw[10:40], raw[40:])
+    assert [content for *_, content in read_replies(received)] == echo(b"/a")
+
+
+def test_one_connection_many_requests(world):
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            for number in range(50):
+                connection.sendall(get(b"/%d" % (number % 3)))
+                ((status, _, content),) = read_replies(connection.recv(65536))
+                assert (status, [content]) == (200, echo(b"/%d" % (number % 3)))
+        return True
+
+    assert world.run(client)
+
+
+def test_what_must_be_fetched_is_answered_when_it_is_there(world):
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(get(b"/later", CLOSE))
+            world.loop.call_soon_threadsafe(release)
+            received = b""
+            while chunk := connection.recv(65536):
+                received += chunk
+            return received
+
+    def release():
+        if world.handler.waiting:
+            world.handler.waiting.popleft()()
+        else:
+            world.loop.call_later(0.001, release)
+
+    assert [content for *_, content in read_replies(world.run(client))] == echo(b"/later")
+
+
+def test_large_replies_are_whole_before_the_connection_closes(world):
+    """A client that reads slowly, and unread requests behind the last."""
+
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(get(b"/big") * 20 + get(b"/big", CLOSE) + get())
+            received = b""
+            while chunk := connection.recv(4096):
+                received += chunk
+            return received
+
+    replies = read_replies(world.run(client))
+    assert [len(content) for *_, content in replies] == [100_000] * 21
+    (reply,) = read_replies(world.run(talk, get(b"/big", CLOSE)))
+    assert len(reply[2]) == 100_000
+
+
+def test_peers_that_go_away_at_once_do_no_harm(world):
+    def client(port):
+        for raw in (b"", b"G", get(), get(fields=CLOSE), get(b"/big")):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.sendall(raw)
+        return talk(port, get(fields=CLOSE))
+
+    assert [content for *_, content in read_replies(world.run(client))] == echo(b"/a")
+
+
+def test_over_the_limit_connections_are_told_so():
+    world = World(fast=True, limit=2)
+
+    def client(port):
+        held = []
+        for _ in range(2):
+            held.append(socket.create_connection(("127.0.0.1", port)))
+            held[-1].sendall(get())
+            held[-1].recv(65536)
+        received = talk(port, get(b"/later", CLOSE))
+        for connection in held:
+            connection.close()
+        return received
+
+    try:
+        assert [status for status, *_ in read_replies(world.run(client))] == [503]
+    finally:
+        world.end()
+
+
+def test_without_descriptors_the_acceptor_asks_for_a_pause():
+    paused = []
+    lane = Lane(EchoHandler(None).lookup, WholeRequests().accept, Date())
+    acceptor = Acceptor(lane, lambda *_: None, lambda: paused.append(True))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        with socket.create_connection(listening.getsockname()[:2]):
+            with open(os.devnull, "rb") as lowest_free:
+                limit = lowest_free.fileno()
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            try:
+                acceptor.readable(listening.fileno())
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert paused == [True]
+
+
+def test_after_a_pause_it_goes_on():
+    world = World(fast=True)
+    try:
+        world.listener._pause()
+        received = world.run(talk, get(fields=CLOSE))
+        assert [content for *_, content in read_replies(received)] == echo(b"/a")
+    finally:
+        world.end()
