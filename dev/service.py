@@ -10,7 +10,11 @@ from pathlib import Path
 from dev import process
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMAND = ROOT / ".venv-service" / "bin" / "ministack"
+
+# Where the service is, if not where `make` puts it.
+COMMAND = Path(
+    os.environ.get("FASTEXT_MINISTACK") or ROOT / ".venv-service" / "bin" / "ministack"
+).absolute()
 
 START_TIMEOUT_S = 60.0  # it takes half a second, and a loaded machine may take long
 

@@ -50,7 +50,7 @@ def start() -> Iterator[Callable[..., Program]]:
 def ministack() -> Iterator[Service]:
     """An AppConfig service that nobody here wrote."""
     if not COMMAND.exists():
-        pytest.skip("ministack is not set up; `make test` does that")
+        pytest.skip(f"no {COMMAND}; `make test` sets it up, FASTEXT_MINISTACK names another")
     service = Service()
     try:
         service.wait()

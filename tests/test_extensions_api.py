@@ -68,11 +68,12 @@ def test_where_nobody_listens_the_error_says_so():
         ExtensionsApi("127.0.0.1:1").register("fastext", ())
 
 
-def test_failures_are_reported_with_type_and_message(lambda_api, registered):
-    registered.init_error("Extension.Broken", 'with "quotes"\nand lines')
-    registered.exit_error("Extension.Broken", "x")
-    (path, fields, body), (other, _, _) = lambda_api.reports
-    assert (path, other) == ("init/error", "exit/error")
+@pytest.mark.parametrize("phase", ["init", "exit"])
+def test_failures_are_reported_with_type_and_message(lambda_api, registered, phase):
+    report = {"init": registered.init_error, "exit": registered.exit_error}[phase]
+    report("Extension.Broken", 'with "quotes"\nand lines')
+    [(path, fields, body)] = lambda_api.reports
+    assert path == f"{phase}/error"
     assert fields["lambda-extension-function-error-type"] == "Extension.Broken"
     assert json.loads(body) == {
         "errorMessage": "with 'quotes' and lines",

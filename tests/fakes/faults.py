@@ -1,27 +1,37 @@
 """What can go wrong on the way to AWS AppConfig, as values that `FakeAppConfig.fail` takes.
 
-Each one takes the whole connection into its hands: `play(exchange)` sends what it sends.
+Each one takes the whole answer into its hands: `play(exchange)` sends what it sends.
 """
 
-import socket
-import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
+
+from fakes.answers import error_answer
+
+# Where a fault sets in: counted from the status line, or from the content.
+Part = Literal["head", "body"]
 
 
 class Exchange(Protocol):
     """One request and the connection that it came on."""
 
-    connection: socket.socket
     closing: threading.Event
 
     def answer(self) -> bytes:
         """The answer that the service would give, processed now."""
 
+    def send(self, content: bytes) -> None: ...
+
+    def hold(self, gate: threading.Event | None = None) -> bool:
+        """Wait for `gate`, or for the service's `release`; False if it is the end that comes."""
+
     def close(self) -> None:
         """Close the connection at once."""
+
+    def reset(self) -> None:
+        """Close the connection with RST."""
 
 
 class Fault(Protocol):
@@ -30,64 +40,75 @@ class Fault(Protocol):
 
 @dataclass(frozen=True)
 class Status:
-    """An error answer in the shape of the service's own."""
+    """An error answer in the shape of the service's own; `fields` go on top."""
 
     code: int
     error_type: str = "InternalServerException"
     body: Mapping[str, object] = field(default_factory=lambda: {"Message": "as you wish"})
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     def play(self, exchange: Exchange) -> None:
-        from fakes.appconfig import json_answer
-
-        exchange.connection.sendall(
-            json_answer(self.code, self.body, {"x-amzn-ErrorType": self.error_type + ":"})
-        )
+        exchange.send(error_answer(self.code, self.error_type, self.body, self.fields))
 
 
 class Hang:
-    """No answer at all, until the service is closed."""
+    """No answer at all, and the request not taken in, until the service's `release`."""
 
     def play(self, exchange: Exchange) -> None:
-        exchange.closing.wait()
+        if exchange.hold():
+            exchange.send(exchange.answer())
 
 
 @dataclass(frozen=True)
 class HangAfter:
-    """The first `size` bytes of the answer, then nothing more until the service is closed."""
+    """The answer's first `size` bytes, the rest at the service's `release`."""
 
     size: int
+    part: Part = "head"
 
     def play(self, exchange: Exchange) -> None:
-        exchange.connection.sendall(exchange.answer()[: self.size])
-        exchange.closing.wait()
+        answer = exchange.answer()
+        size = self.size + (_head_bytes(answer) if self.part == "body" else 0)
+        exchange.send(answer[:size])
+        if exchange.hold():
+            exchange.send(answer[size:])
 
 
 @dataclass(frozen=True)
 class Drip:
-    """The answer byte by byte, so that no time-out between two bytes ever fires."""
+    """An answer that never ends, byte by byte, so that no time-out between two bytes fires.
+
+    With `body` the head comes at once, and announces more content than will ever come.
+    """
 
     interval_s: float = 0.05
+    part: Part = "head"
 
     def play(self, exchange: Exchange) -> None:
-        for byte in exchange.answer():
-            try:
-                exchange.connection.sendall(bytes([byte]))
-            except OSError:
-                return
+        answer = exchange.answer()
+        if self.part == "body":
+            head = answer[: _head_bytes(answer)]
+            exchange.send(_with_fields(head, {"Content-Length": b"1000000000"}))
+            dripping = answer[len(head) :]
+        else:
+            dripping = answer[: _head_bytes(answer) - len(b"\r\n")] + b"X-Drip: "
+        for byte in dripping:
+            exchange.send(bytes([byte]))
             if exchange.closing.wait(self.interval_s):
                 return
+        while not exchange.closing.wait(self.interval_s):
+            exchange.send(b".")
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The right answer, when the test opens the gate."""
+    """The right answer, processed when the test opens the gate; leaving the service opens it."""
 
     gate: threading.Event
 
     def play(self, exchange: Exchange) -> None:
-        while not self.gate.wait(0.05) and not exchange.closing.is_set():
-            pass
-        exchange.connection.sendall(exchange.answer())
+        if exchange.hold(self.gate):
+            exchange.send(exchange.answer())
 
 
 @dataclass(frozen=True)
@@ -99,9 +120,7 @@ class Reset:
     def play(self, exchange: Exchange) -> None:
         if self.processed:
             exchange.answer()
-        linger = struct.pack("ii", 1, 0)
-        exchange.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        exchange.close()
+        exchange.reset()
 
 
 @dataclass(frozen=True)
@@ -111,7 +130,7 @@ class Truncate:
     missing: int = 1
 
     def play(self, exchange: Exchange) -> None:
-        exchange.connection.sendall(exchange.answer()[: -self.missing])
+        exchange.send(exchange.answer()[: -self.missing])
         exchange.close()
 
 
@@ -119,7 +138,7 @@ class CutHead:
     """The head up to the line with the content's length, then the end of the connection."""
 
     def play(self, exchange: Exchange) -> None:
-        exchange.connection.sendall(exchange.answer().partition(b"Content-Length")[0])
+        exchange.send(exchange.answer().partition(b"Content-Length")[0])
         exchange.close()
 
 
@@ -130,7 +149,7 @@ class Garbage:
     content: bytes = b"\x00\x01SSH-2.0-OpenSSH_9.2\r\n"
 
     def play(self, exchange: Exchange) -> None:
-        exchange.connection.sendall(self.content)
+        exchange.send(self.content)
         exchange.close()
 
 
@@ -141,12 +160,41 @@ class Raw:
     content: bytes
 
     def play(self, exchange: Exchange) -> None:
-        exchange.connection.sendall(self.content)
+        exchange.send(self.content)
+
+
+@dataclass(frozen=True)
+class WithFields:
+    """The right answer with these header fields instead of its own; None removes one.
+
+    Values go out as they are: what no server should send is what some proxy sends.
+    """
+
+    fields: Mapping[str, bytes | None]
+
+    def play(self, exchange: Exchange) -> None:
+        exchange.send(_with_fields(exchange.answer(), self.fields))
 
 
 class AnswerAndClose:
     """The right answer without a word of closing, then a closed connection: a dead kept one."""
 
     def play(self, exchange: Exchange) -> None:
-        exchange.connection.sendall(exchange.answer())
+        exchange.send(exchange.answer())
         exchange.close()
+
+
+def _head_bytes(answer: bytes) -> int:
+    """The size of the head, its empty line included."""
+    return answer.index(b"\r\n\r\n") + len(b"\r\n\r\n")
+
+
+def _with_fields(answer: bytes, fields: Mapping[str, bytes | None]) -> bytes:
+    head, _, content = answer.partition(b"\r\n\r\n")
+    replaced = {name.lower().encode() for name in fields}
+    lines = [
+        line for line in head.split(b"\r\n") if line.partition(b":")[0].lower() not in replaced
+    ]
+    lines += [b"%b: %b" % (name.encode(), value) for name, value in fields.items()
+              if value is not None]  # fmt: skip
+    return b"\r\n".join(lines) + b"\r\n\r\n" + content
