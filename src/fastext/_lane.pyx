@@ -2,11 +2,11 @@
 """The fast lane: simple requests answered from bytes that are ready, with few steps between.
 
     the same bytes as before  -> the reply, from one look-up              (wire cache)
-    a simple GET never seen   -> httptools checks it, the target is known  (target cache)
+    a simple GET never seen   -> httptools checks it, the target is known (target cache)
     anything else             -> not for the lane: the protocol does it
 
-A connection per request, as urllib makes them, is accepted, read, answered and closed here without a
-transport; uvloop spends ten times as many instructions on a transport as the answer costs.
+A connection per request, as urllib makes them, is accepted, read, answered and closed here without
+a transport; uvloop spends ten times as many instructions on a transport as the answer costs.
 Whatever cannot be finished at once is adopted by an ordinary transport. The lane decides nothing
 of its own: what it answers, the protocol would answer with the same bytes, and a test holds it to
 that. Its manual page is `_lane.pyi`.
@@ -361,8 +361,8 @@ cdef class Acceptor:
         self.pause = pause
 
     def readable(self, int listening):
-        cdef int fd, count
-        for count in range(ACCEPTED_AT_ONCE):
+        cdef int fd, _
+        for _ in range(ACCEPTED_AT_ONCE):
             fd = lane_accept(listening)
             if fd < 0:
                 if errno == EMFILE or errno == ENFILE:
