@@ -6,6 +6,8 @@ The lane answers what the protocol would answer, with the same bytes, or leaves 
 from collections.abc import Callable
 from typing import final
 
+from typing_extensions import disjoint_base  # for type checkers alone: stubs are not run
+
 from fastext.response import Reply
 
 @final
@@ -30,6 +32,7 @@ class Lane:
     def answer(self, data: bytes) -> tuple[bytes, bool] | None:
         """The whole reply to `data`, and whether the connection then closes, or None."""
 
+@disjoint_base
 class LaneConnection:
     """What `protocol.HttpProtocol` builds on: answers in the lane while nothing else is going on.
 
