@@ -118,3 +118,14 @@ def test_the_port_can_be_read_alone():
     assert http_port({LAMBDA_PREFIX + "HTTP_PORT": "x"}, in_lambda=True) == 2772
     assert http_port({"HTTP_PORT": "81"}, in_lambda=True) == 2772
     assert http_port({"HTTP_PORT": "81"}, in_lambda=False) == 81
+
+
+def test_variables_of_our_own_have_one_name_everywhere():
+    for in_lambda in (True, False):
+        settings = Settings.from_env({"FASTEXT_DATA_CLIENT": "Botocore"}, in_lambda=in_lambda)
+        assert settings.data_client == "botocore"
+    (problem,) = Settings.from_env({"FASTEXT_DATA_CLIENT": "curl"}, in_lambda=True).problems
+    assert (
+        problem
+        == "FASTEXT_DATA_CLIENT: 'curl' is not one of direct, botocore; using direct instead"
+    )

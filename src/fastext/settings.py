@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 LAMBDA_PREFIX = "AWS_APPCONFIG_EXTENSION_"
 
+# Variables that only fastext has carry its name, in Lambda and elsewhere.
+OWN_PREFIX = "FASTEXT_"
+
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "fatal", "none")
+
+# `direct` is the lean client, used where it suffices; `botocore` is the complete one, always.
+DATA_CLIENTS = ("direct", "botocore")
 
 # Go's duration units, in seconds (pkg.go.dev/time#ParseDuration).
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -81,6 +87,12 @@ def _log_level(text: str) -> str:
     return text.lower()
 
 
+def _data_client(text: str) -> str:
+    if text.lower() not in DATA_CLIENTS:
+        raise ValueError("is not one of " + ", ".join(DATA_CLIENTS))
+    return text.lower()
+
+
 def _text(text: str) -> str:
     return text
 
@@ -120,7 +132,7 @@ class Variable:
     """One environment variable.
 
     `name` is the Lambda extension's name without `LAMBDA_PREFIX`, `agent_name` the standalone
-    agent's unprefixed name. `parse` turns the text into the value of `Settings.<field>` or
+    agent's unprefixed name; a name with `OWN_PREFIX` is the same everywhere. `parse` turns the text into the value of `Settings.<field>` or
     raises ValueError with the predicate of a sentence. `default` is the text that holds when
     nothing is set ("" means None). `secret` values never appear in a log line.
     """
@@ -150,7 +162,7 @@ class Variable:
 
     @property
     def lambda_name(self) -> str:
-        return LAMBDA_PREFIX + self.name
+        return self.name if self.name.startswith(OWN_PREFIX) else LAMBDA_PREFIX + self.name
 
     def read(self, environ: "Mapping[str, str]", in_lambda: bool) -> tuple[str, str]:
         """The name under which the variable is set and its trimmed text, or two empty strings.
@@ -196,6 +208,8 @@ VARIABLES = (
              "Endpoint of the AWS AppConfig Data service, such as a VPC endpoint's."),
     Variable("SERVICE_REGION", "service_region", _text, "", "Region",
              "Region of the AWS AppConfig service, if not the current one."),
+    Variable("FASTEXT_DATA_CLIENT", "data_client", _data_client, "direct", "client",
+             "How AWS AppConfig is called: botocore, or direct, its lean equal, where that suffices."),
 )  # fmt: skip
 
 
@@ -219,6 +233,7 @@ class Settings:
     role_session_name: str | None
     service_endpoint: str | None
     service_region: str | None
+    data_client: str
     problems: tuple[str, ...]
 
     @classmethod

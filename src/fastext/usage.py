@@ -12,7 +12,8 @@ Serves GET http://localhost:2772/applications/A/environments/E/configurations/C[
 from a local cache that it keeps fresh from AWS AppConfig. With AWS_LAMBDA_RUNTIME_API set, as
 inside Lambda, it is a Lambda extension; without it, a standalone agent.
 
-Variables (outside Lambda also without the prefix; in brackets where that name differs):
+Variables (outside Lambda also without AWS_APPCONFIG_EXTENSION_; in brackets where that name
+differs):
 """
 
 
