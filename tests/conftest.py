@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -63,6 +64,16 @@ def ministack() -> Iterator[Service]:
 def authority() -> trustme.CA:
     """A certificate authority of the tests' own."""
     return trustme.CA()
+
+
+@pytest.fixture
+def secure(authority: trustme.CA) -> Iterator[FakeAppConfig]:
+    """The fake AppConfig over TLS, with a certificate of the tests' own authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    with FakeAppConfig(context) as service:
+        service.deploy("shop", "production", "features", b"{}")
+        yield service
 
 
 FLAGS = b'{"dark_mode":{"enabled":true,"level":1e2},"old":{"enabled":false},"new":{"enabled":true}}'

@@ -75,7 +75,7 @@ def test_where_the_program_cannot_be_loaded_it_stays_and_says_why(tmp_path, appc
     """A package whose `extension` is broken, as with unreadable files in a layer."""
     copy = tmp_path / "fastext"
     copy.mkdir()
-    for source in BOOT.parent.glob("*.py"):
+    for source in (*BOOT.parent.glob("*.py"), *BOOT.parent.glob("*.so")):
         (copy / source.name).write_bytes(source.read_bytes())
     (copy / "extension.py").write_text("raise OSError('the layer is unreadable')")
     variables = {"AWS_LAMBDA_RUNTIME_API": lambda_api.address, "AWS_ENDPOINT_URL": appconfig.url}

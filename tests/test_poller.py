@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fastext import poller as module
 from fastext.cache import Cache
+from fastext.deadline import Deadline
 from fastext.errors import (
     AccessDenied,
     InvalidUpstreamRequest,
@@ -21,7 +22,6 @@ from fastext.errors import (
 from fastext.logs import Log
 from fastext.poller import Moment, Poller, due, elapsed, first_retrieval, memory_of, next_wait
 from fastext.session import Retrieved
-from fastext.workers import Deadline
 
 KEY = ("a", "e", "c")
 NAME = "a:e:c"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fastext.deadline import Deadline
 from fastext.errors import (
     AccessDenied,
     NotFound,
@@ -11,7 +12,6 @@ from fastext.errors import (
     Unavailable,
 )
 from fastext.session import ConfigurationSession, Retrieved
-from fastext.workers import Deadline
 
 KEY = ("a", "e", "c")
 

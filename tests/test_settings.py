@@ -7,7 +7,6 @@ from fastext.settings import (
     LOG_LEVELS,
     VARIABLES,
     Settings,
-    http_port,
     parse_duration,
 )
 
@@ -111,13 +110,6 @@ def test_outside_lambda_the_agent_s_names_count_and_the_prefixed_ones_win():
     assert (agent.poll_interval_s, agent.poll_timeout_s, agent.http_port) == (20, 2, 2)
     in_lambda = Settings.from_env(environ, in_lambda=True)
     assert (in_lambda.poll_interval_s, in_lambda.http_port) == (45, 2772)
-
-
-def test_the_port_can_be_read_alone():
-    assert http_port({LAMBDA_PREFIX + "HTTP_PORT": "81"}, in_lambda=True) == 81
-    assert http_port({LAMBDA_PREFIX + "HTTP_PORT": "x"}, in_lambda=True) == 2772
-    assert http_port({"HTTP_PORT": "81"}, in_lambda=True) == 2772
-    assert http_port({"HTTP_PORT": "81"}, in_lambda=False) == 81
 
 
 def test_variables_of_our_own_have_one_name_everywhere():

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from fastext.deadline import Deadline
 from fastext.errors import TimedOut, Unavailable
-from fastext.workers import Deadline, Workers
+from fastext.workers import Workers
 
 
 def ready():

@@ -10,6 +10,7 @@ Nothing but built-in modules, `_socket` and three import-free modules of ours is
 reads the list of loaded modules.
 """
 
+import gc
 import posix
 import sys
 import time
@@ -22,12 +23,20 @@ import _socket
 from fastext import __version__
 from fastext.errors import ExtensionsApiError, PortTaken
 from fastext.extensions_api import ExtensionsApi
-from fastext.settings import http_port
+from fastext.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fastext.head_start import HeadStart
 
 # Callers that connect before we serve wait in the backlog; Linux caps it at somaxconn.
 BACKLOG = 1024
 
 INVOKE, SHUTDOWN = "INVOKE", "SHUTDOWN"
+
+# How long a thread may hold the interpreter during the start, in seconds: by CPython's 5 ms an
+# answer from the network would wait as long behind every import.
+SWITCH_INTERVAL_S = 0.0005
 
 # AWS_LAMBDA_INITIALIZATION_TYPE of Lambda Managed Instances, which are never frozen and refuse
 # registration for INVOKE.
@@ -39,16 +48,22 @@ class Start:
 
     `sockets` listen on `port`, or there are none and `port_fault` says why. `api` is the
     Extensions API, or None outside Lambda; `events` are those that the extension is registered
-    for, and `api_fault` says why it is not. Times are in seconds of the monotonic clock.
+    for, and `api_fault` says why it is not. `head_start` holds the retrievals that are under way.
+    Times are in seconds of the monotonic clock; `usual_switch_interval_s` is what holds but during
+    the start.
     """
 
-    __slots__ = ("api", "api_fault", "environ", "events", "port", "port_fault", "registered_at",
-                 "sockets", "started_at")  # fmt: skip
+    __slots__ = ("api", "api_fault", "environ", "events", "head_start", "port", "port_fault",
+                 "registered_at", "settings", "sockets", "started_at",
+                 "usual_switch_interval_s")  # fmt: skip
 
     def __init__(self, environ: "dict[str, str]") -> None:
         self.environ = environ
         self.started_at = self.registered_at = time.monotonic()
-        self.port = 0
+        self.settings = Settings.from_env(environ, in_lambda=self.in_lambda)
+        self.port = self.settings.http_port
+        self.head_start: HeadStart | None = None
+        self.usual_switch_interval_s = sys.getswitchinterval()
         self.sockets: list[_socket.socket] = []
         self.port_fault: PortTaken | None = None
         self.api: ExtensionsApi | None = None
@@ -62,23 +77,19 @@ class Start:
 
 def main() -> int:
     """The command `fastext`. Its exit status; in Lambda it does not return before SHUTDOWN."""
+    gc.disable()  # what the start makes stays: collecting in it is a tenth of its time, for nothing
     start = Start(environment())
     if not start.in_lambda and len(sys.argv) > 1:
         return usage(sys.argv[1:])
-    start.port = http_port(start.environ, in_lambda=start.in_lambda)
     try:
         start.sockets = listen(start.port)
     except PortTaken as fault:
         start.port_fault = fault
     if not start.in_lambda:
-        from fastext.extension import run
-
-        return run(start)
+        return go_on(start)
     register(start, sys.argv[0].rpartition("/")[2])
     try:
-        from fastext.extension import run
-
-        return run(start)
+        return go_on(start)
     except Exception as fault:
         # An extension that ends takes the function with it, whatever the reason.
         if start.api is None or start.api_fault is not None:
@@ -86,6 +97,18 @@ def main() -> int:
         from fastext.last_resort import stay
 
         return stay(start.api, start.sockets, f"{type(fault).__name__}: {fault}")
+
+
+def go_on(start: Start) -> int:
+    """Begin what waits for the network, load the rest of the program meanwhile, and run it."""
+    if start.api_fault is None and (start.in_lambda or start.port_fault is None):
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        from fastext.head_start import HeadStart
+
+        start.head_start = HeadStart(start.settings, start.environ)
+    from fastext.extension import run
+
+    return run(start)
 
 
 def environment() -> "dict[str, str]":

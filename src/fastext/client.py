@@ -30,30 +30,18 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
 from fastext import __version__
+from fastext.answers import GET, START, service_error
+from fastext.deadline import Deadline
 from fastext.document import Key
-from fastext.errors import (
-    AccessDenied,
-    FastextError,
-    InvalidUpstreamRequest,
-    NotFound,
-    PolledTooEarly,
-    Throttled,
-    TokenRejected,
-    Unavailable,
-    UpstreamError,
-)
+from fastext.errors import FastextError, Unavailable, UpstreamError
 from fastext.session import Retrieved
 from fastext.settings import Settings
 from fastext.transport import Transport
-from fastext.workers import Deadline
 
 # What the real agent calls its sessions (user guide, sample value of ROLE_SESSION_NAME).
 DEFAULT_ROLE_SESSION_NAME = "AWSAppConfigAgentSession"
 
 T = TypeVar("T")
-
-THROTTLING = frozenset({"ThrottlingException", "TooManyRequestsException", "Throttling"})
-REFUSED_CREDENTIALS = frozenset({"ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId"})
 
 
 class AppConfigData:
@@ -80,7 +68,7 @@ class AppConfigData:
             )
             return str(answer["InitialConfigurationToken"])
 
-        return self._call("StartConfigurationSession", start, deadline)
+        return self._call(START, start, deadline)
 
     def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
         def get(client: Any) -> Retrieved:
@@ -93,7 +81,7 @@ class AppConfigData:
                 next_interval_s=float(answer.get("NextPollIntervalInSeconds", 0)),
             )
 
-        return self._call("GetLatestConfiguration", get, deadline)
+        return self._call(GET, get, deadline)
 
     def _call(self, operation: str, call: Callable[[Any], T], deadline: Deadline) -> T:
         self._local.deadline = deadline
@@ -259,40 +247,14 @@ def translated(operation: str) -> Iterator[None]:
 
 def translate(fault: ClientError, operation: str) -> UpstreamError:
     """Our error for an error answer of the service."""
-    answer = fault.response
-    error = answer.get("Error", {})
-    code = str(error.get("Code", ""))
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    message = f"{operation}: {code}: {error.get('Message') or 'no message'}"
-    details = {name: answer[name] for name in DETAILS if name in answer}
-    if code in THROTTLING or status == 429:
-        return Throttled(message)
-    if status in (401, 403) or code in REFUSED_CREDENTIALS:
-        return AccessDenied(message)
-    if status == 404:
-        return NotFound(message, details)
-    if code == "BadRequestException" and operation == "GetLatestConfiguration":
-        problem = token_problem(answer)
-        if problem == "PollIntervalNotSatisfied":
-            return PolledTooEarly(message, details)
-        return TokenRejected(f"{message} ({problem})" if problem else message, details)
-    if status == 400:
-        return InvalidUpstreamRequest(message, details)
-    return Unavailable(message)
-
-
-# The members of the service's error bodies that the caller gets to see as they are.
-DETAILS = ("ResourceType", "ReferencedBy", "Reason", "Details")
-
-
-def token_problem(answer: Mapping[str, Any]) -> str:
-    """What a BadRequestException says of the token: Corrupted, Expired, PollInterval..., or ""."""
-    parameters = (answer.get("Details") or {}).get("InvalidParameters") or {}
-    for parameter in parameters.values():
-        problem = (parameter or {}).get("Problem")
-        if problem:
-            return str(problem)
-    return ""
+    error = fault.response.get("Error", {})
+    return service_error(
+        operation,
+        fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
+        str(error.get("Code", "")),
+        str(error.get("Message") or ""),
+        fault.response,
+    )
 
 
 def text(value: str | bytes) -> str:

@@ -16,6 +16,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -24,11 +25,11 @@ import uvloop
 
 from fastext import __version__
 from fastext._lane import Lane
-from fastext._parse import parse_configuration
 from fastext.boot import BACKLOG, INVOKE, Start, listen
 from fastext.cache import Cache
+from fastext.deadline import Deadline
 from fastext.document import Document, Key
-from fastext.errors import ExtensionsApiError, PortTaken, RequestError
+from fastext.errors import ExtensionsApiError, PortTaken
 from fastext.extensions_api import member
 from fastext.handler import Handler
 from fastext.listener import Listener
@@ -39,7 +40,7 @@ from fastext.request import WholeRequests
 from fastext.response import Date
 from fastext.session import ConfigurationSession, DataClient, Retrieved
 from fastext.settings import Settings
-from fastext.workers import Deadline, Workers
+from fastext.workers import Workers
 
 # Lambda's Init may take 10 s for everything; the prefetch takes its poll time-out, or this.
 LONGEST_PREFETCH_S = 8.0
@@ -59,8 +60,7 @@ LONGEST_RETRY_S = 1.0
 
 def run(start: Start) -> int:
     """Serve until SHUTDOWN or a signal; the process's exit status."""
-    gc.disable()  # what the start makes stays: collecting in it is a tenth of its time, for nothing
-    settings = Settings.from_env(start.environ, in_lambda=start.in_lambda)
+    settings = start.settings
     log = Log(settings.log_level)
     kind = "Lambda Extension" if start.in_lambda else "Agent"
     log.info(f"AppConfig {kind} fastext {__version__}")
@@ -91,12 +91,21 @@ class Extension:
         self._log = log
         self._loop = loop
         self._ended = asyncio.Event()
-        client = _LateClient(settings, start.environ)
+        head_start = start.head_start
+        assert head_start is not None
+        self._head_start = head_start
+        late = _LateClient(settings, start.environ)
+        client = head_start.client or late
         cache = Cache(self._documents_changed)
+
+        def new_session(key: Key) -> ConfigurationSession:
+            begun = head_start.sessions.pop(key, None)
+            return begun or ConfigurationSession(client, key, settings.poll_interval_s)
+
         self._poller = Poller(
             cache,
-            Workers(loop, settings.max_connections, client.load),
-            lambda key: ConfigurationSession(client, key, settings.poll_interval_s),
+            Workers(loop, settings.max_connections, late.load if client is late else _ready),
+            new_session,
             log,
             poll_interval_s=settings.poll_interval_s,
             poll_timeout_s=settings.poll_timeout_s,
@@ -128,6 +137,7 @@ class Extension:
         await self._serve(self._start.sockets)
         serving_at = time.monotonic()
         await self._prefetch()
+        sys.setswitchinterval(self._start.usual_switch_interval_s)
         gc.enable()
         gc.freeze()
         if self._start.api is not None:
@@ -167,7 +177,10 @@ class Extension:
     async def _prefetch(self) -> None:
         import orjson  # noqa: F401  the loop's thread imports all it will need before workers import
 
-        keys = self._prefetch_keys()
+        self._head_start.imported.set()
+        for problem in self._head_start.problems:
+            self._log.warn(problem)
+        keys = self._head_start.keys
         if not keys:
             return
         retrievals = self._poller.prefetch(keys)
@@ -178,21 +191,6 @@ class Extension:
                 f"{len(pending)} of {len(keys)} configurations are not prefetched within "
                 f"{duration(budget_s)}; their retrieval goes on"
             )
-
-    def _prefetch_keys(self) -> list[Key]:
-        keys: list[Key] = []
-        for item in self._settings.prefetch_list or ():
-            try:
-                key = parse_configuration(item)
-            except RequestError as fault:
-                self._log.warn(
-                    f"AWS_APPCONFIG_EXTENSION_PREFETCH_LIST: {item!r}: {fault.message}; "
-                    "it is not prefetched"
-                )
-                continue
-            if key not in keys:
-                keys.append(key)
-        return keys
 
     # -- Lambda's events
 
@@ -255,6 +253,10 @@ class Extension:
             f"started in {prefetched}: registered {registered}, serving {serving}, "
             f"prefetched {prefetched}"
         )
+
+
+def _ready() -> None:
+    """The direct client is loaded already."""
 
 
 class _LateClient:

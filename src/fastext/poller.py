@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from fastext.cache import Cache
+from fastext.deadline import Deadline
 from fastext.document import Document, Key, key_text
 from fastext.errors import (
     AccessDenied,
@@ -28,7 +29,7 @@ from fastext.errors import (
 )
 from fastext.logs import Log, duration
 from fastext.session import ConfigurationSession, Retrieved
-from fastext.workers import Deadline, Workers
+from fastext.workers import Workers
 
 # Each distinct configuration costs a session and its polls, so wrong or hostile paths must not
 # make them without end. A function that reads more configurations than this is not known.

@@ -21,36 +21,52 @@ Source: AppConfig Data API, StartConfigurationSession and GetLatestConfiguration
 """
 
 import math
-from typing import NamedTuple, Protocol
 
-from fastext.document import Key
 from fastext.errors import TokenRejected
-from fastext.workers import Deadline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from fastext.deadline import Deadline
+    from fastext.document import Key
+else:
+    Protocol = object  # typing takes longer to import than everything else here
 
 # The bounds of RequiredMinimumPollIntervalInSeconds.
 SHORTEST_INTERVAL_S = 15
 LONGEST_INTERVAL_S = 86400
 
 
-class Retrieved(NamedTuple):
+class Retrieved:
     """One answer of GetLatestConfiguration."""
 
-    content: bytes
-    content_type: str
-    version_label: str
-    next_token: str
-    next_interval_s: float
+    __slots__ = ("content", "content_type", "next_interval_s", "next_token", "version_label")
+
+    def __init__(
+        self,
+        content: bytes,
+        content_type: str,
+        version_label: str,
+        next_token: str,
+        next_interval_s: float,
+    ) -> None:
+        self.content = content
+        self.content_type = content_type
+        self.version_label = version_label
+        self.next_token = next_token
+        self.next_interval_s = next_interval_s
 
 
 class DataClient(Protocol):
     """The two calls of the AppConfig Data API; both raise UpstreamError and nothing else."""
 
     def start_configuration_session(
-        self, key: Key, minimum_interval_s: int, deadline: Deadline
+        self, key: "Key", minimum_interval_s: int, deadline: "Deadline"
     ) -> str:
         """The initial configuration token."""
 
-    def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
+    def get_latest_configuration(self, token: str, deadline: "Deadline") -> Retrieved:
         """The configuration, its content empty where it is unchanged in this session."""
 
 
@@ -59,7 +75,7 @@ class ConfigurationSession:
 
     __slots__ = ("_client", "_fresh", "_key", "_poll_interval_s", "_token", "interval_s")
 
-    def __init__(self, client: DataClient, key: Key, poll_interval_s: float) -> None:
+    def __init__(self, client: DataClient, key: "Key", poll_interval_s: float) -> None:
         self._client = client
         self._key = key
         self._poll_interval_s = poll_interval_s
@@ -74,7 +90,7 @@ class ConfigurationSession:
         twin._token, twin._fresh, twin.interval_s = self._token, self._fresh, self.interval_s
         return twin
 
-    def poll(self, deadline: Deadline) -> Retrieved | None:
+    def poll(self, deadline: "Deadline") -> Retrieved | None:
         """What the service has, or None where that is what it gave last.
 
         Raises UpstreamError.
@@ -90,7 +106,7 @@ class ConfigurationSession:
         self._token, self._fresh, self.interval_s = got.next_token, False, got.next_interval_s
         return None if unchanged else got
 
-    def _start(self, deadline: Deadline) -> None:
+    def _start(self, deadline: "Deadline") -> None:
         self._token, self._fresh = "", True
         minimum_s = math.ceil(self._poll_interval_s)
         self._token = self._client.start_configuration_session(

@@ -132,9 +132,10 @@ class Variable:
     """One environment variable.
 
     `name` is the Lambda extension's name without `LAMBDA_PREFIX`, `agent_name` the standalone
-    agent's unprefixed name; a name with `OWN_PREFIX` is the same everywhere. `parse` turns the text into the value of `Settings.<field>` or
-    raises ValueError with the predicate of a sentence. `default` is the text that holds when
-    nothing is set ("" means None). `secret` values never appear in a log line.
+    agent's unprefixed name; a name with `OWN_PREFIX` is the same everywhere. `parse` turns the text
+    into the value of `Settings.<field>` or raises ValueError with the predicate of a sentence.
+    `default` is the text that holds when nothing is set ("" means None). `secret` values never
+    appear in a log line.
     """
 
     __slots__ = ("agent_name", "default", "field", "help", "name", "parse", "secret", "unit")
@@ -209,7 +210,7 @@ VARIABLES = (
     Variable("SERVICE_REGION", "service_region", _text, "", "Region",
              "Region of the AWS AppConfig service, if not the current one."),
     Variable("FASTEXT_DATA_CLIENT", "data_client", _data_client, "direct", "client",
-             "How AWS AppConfig is called: botocore, or direct, its lean equal, where that suffices."),
+             "How AppConfig is called: by botocore, or direct, where the lean client suffices."),
 )  # fmt: skip
 
 
@@ -255,12 +256,3 @@ class Settings:
             setattr(settings, variable.field, value)
         settings.problems = tuple(problems)
         return settings
-
-
-def http_port(environ: "Mapping[str, str]", *, in_lambda: bool) -> int:
-    """The port alone, for `boot`, which binds before anything else is read."""
-    variable = VARIABLES[0]
-    try:
-        return parse_port(variable.read(environ, in_lambda)[1] or variable.default)
-    except ValueError:
-        return parse_port(variable.default)

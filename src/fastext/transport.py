@@ -28,8 +28,9 @@ from urllib3.exceptions import (
     TimeoutError,
 )
 
+from fastext.deadline import Deadline
 from fastext.errors import TimedOut, Unavailable, UpstreamError
-from fastext.workers import Deadline
+from fastext.tls import trusting
 
 # A data centre answers a SYN within milliseconds; one retransmission (1 s) is all we wait for.
 CONNECT_TIMEOUT_S = 1.0
@@ -204,20 +205,6 @@ class Transport:
             )
         manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
         return manager
-
-
-def trusting(ca_file: str) -> ssl.SSLContext:
-    """A context that checks names and certificates against `ca_file`, from TLS 1.2 up.
-
-    Raises Unavailable where the file cannot be used.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_verify_locations(cafile=ca_file)
-    except OSError as fault:
-        raise Unavailable(f"cannot read the certificates in '{ca_file}': {fault}") from fault
-    return context
 
 
 def credentials_of(proxy: str) -> dict[str, str]:

@@ -7,72 +7,15 @@ heard. Threads are daemons, so that none of them can hold up the end of the proc
 """
 
 import asyncio
-import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
-from fastext.errors import TimedOut, Unavailable
+from fastext.deadline import Deadline
+from fastext.errors import Unavailable
 
 T = TypeVar("T")
-
-
-class Shuttable(Protocol):
-    """A connection as http.client has it: its socket, or None while it has none."""
-
-    sock: socket.socket | None
-
-
-class Deadline:
-    """The moment at which a call must have ended, in seconds of the monotonic clock.
-
-    Made on one thread and used on two: the call's own, and the loop's, which lets it `expire`.
-    """
-
-    __slots__ = ("_connection", "_ended", "_timeout_s", "_until")
-
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._until = time.monotonic() + timeout_s
-        self._ended = threading.Event()
-        self._connection: Shuttable | None = None
-
-    def watch(self, connection: Shuttable) -> None:
-        """Let `expire` shut whatever socket `connection` has then."""
-        self._connection = connection
-
-    def remaining_s(self) -> float:
-        """What is left. Raises TimedOut at the end of it."""
-        remaining = self._until - time.monotonic()
-        if remaining <= 0 or self._ended.is_set():
-            raise self.fault()
-        return remaining
-
-    def fault(self) -> TimedOut:
-        """What to say of a call that did not end in time."""
-        return TimedOut(f"no complete answer within {self._timeout_s:g} s")
-
-    def pause(self, pause_s: float) -> None:
-        """Wait, but no longer than the deadline. Raises TimedOut at the end of it."""
-        self._ended.wait(min(pause_s, self.remaining_s()))
-        self.remaining_s()
-
-    def expire(self) -> None:
-        """End the call now, from another thread."""
-        self._ended.set()
-        sock = self._connection.sock if self._connection is not None else None
-        if sock is None:
-            return
-        try:
-            # Not ssl's own shutdown, which takes the TLS state away from under the reading thread.
-            if isinstance(sock, socket.socket):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-            else:
-                sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # not connected yet, or closed already
 
 
 class Workers:

@@ -1,0 +1,345 @@
+"""The AppConfig Data API without botocore, for the case that nearly every Lambda function is.
+
+Credentials from the environment or the container endpoint, no proxy, a Region whose endpoint is
+known or an endpoint that is given: then the two calls need a signature and a connection, and no
+more. Whatever else may be asked for, `plan` leaves to the complete client (client.py), which is
+also the measure of this one: same requests, same results, same errors.
+
+Source: AppConfig Data API reference; AWS REST-JSON 1.0 protocol (Smithy).
+"""
+
+import os
+import time
+
+from fastext import __version__
+from fastext.answers import EXPIRED_CREDENTIALS, GET, START, service_error
+from fastext.credentials import (
+    ECS_ENDPOINT,
+    TRUSTED_HOSTS,
+    Container,
+    Credentials,
+    Fixed,
+    of_environment,
+)
+from fastext.deadline import Deadline
+from fastext.endpoints import configured, regional_host, split_url
+from fastext.errors import AccessDenied, FastextError, Unavailable
+from fastext.exchange import Answer, Origin
+from fastext.places import AMAZON_ROOTS, all_roots
+from fastext.session import Retrieved
+from fastext.signature import Signer, canonical_request, quote, timestamp
+from fastext.tls import trusting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from fastext.document import Key
+    from fastext.settings import Settings
+
+# The service's signing name differs from its endpoint's (service-2.json, signingName).
+SIGNING_NAME = "appconfig"
+
+# Variables that lead to credentials, proxies or settings which only botocore knows how to use.
+BEYOND = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN",
+          "AWS_CREDENTIAL_EXPIRATION", "BOTO_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
+          "http_proxy", "https_proxy", "all_proxy")  # fmt: skip
+
+# A signature may be five minutes old or young; less than this is no explanation of a refusal.
+SKEW_S = 240.0
+
+# The codes by which AWS refuses a signature, among other reasons for the clock's sake.
+SKEWED = frozenset({"InvalidSignatureException", "RequestExpired", "RequestInTheFuture",
+                    "RequestTimeTooSkewed", "SignatureDoesNotMatch"})  # fmt: skip
+
+
+class Plan:
+    """What the client needs to know: where to call, and who signs."""
+
+    __slots__ = ("credentials", "endpoint", "more_certificates", "region", "trust")
+
+    def __init__(
+        self,
+        endpoint: "tuple[str, str, int, str]",
+        region: str,
+        credentials: "Fixed | Container",
+        trust: "Callable[[], ssl.SSLContext]",
+        more_certificates: "Callable[[], str | None]",
+    ) -> None:
+        self.endpoint = endpoint
+        self.region = region
+        self.credentials = credentials
+        self.trust = trust
+        self.more_certificates = more_certificates
+
+
+def plan(settings: "Settings", environ: "Mapping[str, str]") -> "Plan | None":
+    """How to call the service directly, or None where only botocore will do."""
+    if settings.data_client == "botocore" or settings.proxy_url or settings.role_arn:
+        return None
+    if any(environ.get(name) for name in BEYOND) or has_shared_configuration(environ):
+        return None
+    region = (
+        settings.service_region
+        or environ.get("AWS_REGION")
+        or environ.get("AWS_DEFAULT_REGION")
+        or ""
+    )
+    endpoint = endpoint_of(settings, environ, region)
+    ca_file = next(
+        filter(None, map(environ.get, ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))),
+        None,
+    )
+    trusted = os.path.expanduser(ca_file) if ca_file else AMAZON_ROOTS
+
+    def trust() -> "ssl.SSLContext":
+        return trusting(trusted)
+
+    credentials = credentials_of(environ, trust)
+    if endpoint is None or credentials is None or not is_region(region):
+        return None
+    return Plan(endpoint, region, credentials, trust, (lambda: None) if ca_file else all_roots)
+
+
+def has_shared_configuration(environ: "Mapping[str, str]") -> bool:
+    """Whether there is a shared configuration or credentials file, which may say anything."""
+    home = environ.get("HOME", "")
+    return os.path.exists(environ.get("AWS_CONFIG_FILE") or f"{home}/.aws/config") or (
+        os.path.exists(environ.get("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/.aws/credentials")
+    )
+
+
+def is_region(text: str) -> bool:
+    """Whether it may stand in a host name and in a signature's scope."""
+    return bool(text) and text.isascii() and text.replace("-", "").isalnum()
+
+
+def endpoint_of(
+    settings: "Settings", environ: "Mapping[str, str]", region: str
+) -> "tuple[str, str, int, str] | None":
+    """Scheme, host, port and path to call, or None where botocore must find it or refuse."""
+    fips, dual_stack = (
+        environ.get(name, "").lower() == "true"
+        for name in ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
+    )
+    url = settings.service_endpoint or configured(environ)
+    if url:
+        # An endpoint together with one of the two is a mistake that botocore knows how to tell.
+        return None if fips or dual_stack else split_url(url)
+    host = regional_host(region, fips=fips, dual_stack=dual_stack)
+    return ("https", host, 443, "") if host else None
+
+
+def credentials_of(
+    environ: "Mapping[str, str]", trust: "Callable[[], ssl.SSLContext]"
+) -> "Fixed | Container | None":
+    """Where the credentials are, or None where only botocore can tell."""
+    fixed = of_environment(environ)
+    if fixed is not None:
+        return Fixed(fixed)
+    if environ.get("AWS_ACCESS_KEY_ID") or environ.get("AWS_SECRET_ACCESS_KEY"):
+        return None
+    relative = environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+    full = ECS_ENDPOINT + relative if relative else ""
+    url = split_url(full or environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", ""))
+    if url is None or (url[0] == "http" and url[1] not in TRUSTED_HOSTS):
+        return None
+    token_file = environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+    token = environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
+
+    def authorization() -> str:
+        value = token
+        if token_file:
+            try:
+                with open(token_file, encoding="utf-8") as file:
+                    value = file.read()
+            except (OSError, ValueError) as fault:
+                raise Unavailable(f"no AWS credentials: cannot read their token: {fault}") from None
+        if not value.isascii() or not (value.isprintable() or not value):
+            raise Unavailable("no AWS credentials: their token holds control characters")
+        return value
+
+    return Container(url, authorization, trust)
+
+
+class DirectAppConfigData:
+    """session.DataClient over one origin's connections. Threads may share it.
+
+    `importing` is called before this thread imports anything (json, datetime): where the main
+    thread is still importing it must wait, because CPython 3.13.0 fails when two do (gh-125245).
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        importing: "Callable[[], object]" = lambda: None,
+        now: "Callable[[], float]" = time.time,
+    ) -> None:
+        scheme, host, port, self._path = plan.endpoint
+        self._origin = Origin(scheme, host, port, plan.trust, plan.more_certificates)
+        self._credentials = plan.credentials
+        self._signer = Signer(plan.region, SIGNING_NAME)
+        self._importing = importing
+        self._now = now
+        self._clock_behind_s = 0.0
+
+    def start_configuration_session(
+        self, key: "Key", minimum_interval_s: int, deadline: Deadline
+    ) -> str:
+        # As botocore sends it, member for member.
+        from _json import encode_basestring_ascii as text
+
+        application, environment, profile = key
+        content = (
+            f'{{"ApplicationIdentifier": {text(application)}, '
+            f'"EnvironmentIdentifier": {text(environment)}, '
+            f'"ConfigurationProfileIdentifier": {text(profile)}, '
+            f'"RequiredMinimumPollIntervalInSeconds": {minimum_interval_s}}}'
+        ).encode()
+        answer = self._call(START, "POST", "/configurationsessions", "", content, deadline)
+        token = self._initial_token(answer.content)
+        if not token:
+            raise Unavailable(f"{START}: the answer lacks 'InitialConfigurationToken'")
+        return token
+
+    def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
+        query = f"configuration_token={quote(token)}"
+        answer = self._call(GET, "GET", "/configuration", query, b"", deadline)
+        fields = answer.fields
+        next_token = fields.get("next-poll-configuration-token")
+        if not next_token:
+            raise Unavailable(f"{GET}: the answer lacks 'NextPollConfigurationToken'")
+        try:
+            next_interval_s = float(int(fields.get("next-poll-interval-in-seconds", "0")))
+        except ValueError as fault:
+            raise Unavailable(f"{GET}: {fault}") from None
+        return Retrieved(
+            content=answer.content,
+            content_type=fields.get("content-type", ""),
+            version_label=fields.get("version-label", ""),
+            next_token=next_token,
+            next_interval_s=next_interval_s,
+        )
+
+    def close(self) -> None:
+        """Drop the kept connections."""
+        self._origin.close()
+
+    def _call(
+        self, operation: str, method: str, path: str, query: str, content: bytes, deadline: Deadline
+    ) -> Answer:
+        """One call; a refusal that new credentials or the right time may cure is tried once more.
+
+        Raises UpstreamError.
+        """
+        try:
+            credentials = self._credentials.get(deadline)
+            answer = self._send(credentials, method, path, query, content, deadline)
+            if answer.status >= 300 and self._cured(answer):
+                credentials = self._credentials.get(deadline)
+                answer = self._send(credentials, method, path, query, content, deadline)
+            if answer.status >= 300:
+                code, message, members = self._error(answer)
+                raise service_error(operation, answer.status, code, message, members)
+        except AccessDenied:
+            self._credentials.refused()
+            raise
+        except FastextError as fault:
+            if not fault.message.startswith(operation):
+                fault.message = f"{operation}: {fault.message}"
+            raise
+        return answer
+
+    def _send(
+        self,
+        credentials: Credentials,
+        method: str,
+        path: str,
+        query: str,
+        content: bytes,
+        deadline: Deadline,
+    ) -> Answer:
+        path = self._path + path
+        signed_at = timestamp(self._now() + self._clock_behind_s)
+        fields = {"host": self._origin.authority, "x-amz-date": signed_at}
+        if content:
+            fields["content-type"] = "application/json"
+        if credentials.token:
+            fields["x-amz-security-token"] = credentials.token
+        canonical = canonical_request(method, path, query, fields, content)
+        authorization = self._signer.authorization(
+            credentials.access_key,
+            credentials.secret_key,
+            canonical,
+            signed_at,
+            ";".join(sorted(fields)),
+        )
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        if content:
+            lines += f"content-length: {len(content)}\r\n"
+        request = (
+            f"{method} {path}{'?' if query else ''}{query} HTTP/1.1\r\n{lines}"
+            f"user-agent: fastext/{__version__}\r\nauthorization: {authorization}\r\n\r\n"
+        )
+        return self._origin.send(request.encode("latin-1") + content, deadline)
+
+    def _cured(self, answer: Answer) -> bool:
+        """Whether what the service refuses has been put right: credentials or clock."""
+        if answer.status not in (400, 401, 403):
+            return False
+        code = self._error(answer)[0]
+        if code in EXPIRED_CREDENTIALS and self._credentials.renewable:
+            self._credentials.refused()
+            return True
+        behind_s = self._behind_s(answer.fields.get("date", "")) if code in SKEWED else 0.0
+        if abs(behind_s - self._clock_behind_s) < SKEW_S:
+            return False
+        self._clock_behind_s = behind_s
+        return True
+
+    def _behind_s(self, date: str) -> float:
+        """How far this machine's clock is behind the service's, by its Date field; 0 if unread."""
+        self._importing()
+        from datetime import UTC, datetime
+
+        try:
+            moment = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+        except ValueError:
+            return 0.0
+        return moment.timestamp() - self._now()
+
+    def _initial_token(self, content: bytes) -> str:
+        # A token has no escapes (\S{1,8192} of base64), so mostly no JSON module is needed.
+        _, found, rest = content.partition(b'"InitialConfigurationToken":"')
+        token, quotation, _ = rest.partition(b'"')
+        if found and quotation and content.startswith(b"{") and b"\\" not in token:
+            return token.decode("utf-8", "replace")
+        value = self._members(content).get("InitialConfigurationToken")
+        return str(value) if value is not None else ""
+
+    def _members(self, content: bytes) -> "dict[str, Any]":
+        """The members of a JSON body; what is not JSON is a message, as botocore has it."""
+        self._importing()
+        import json
+
+        try:
+            value = json.loads(content) if content else {}
+        except ValueError:
+            value = {"message": content.decode("utf-8", "replace")}
+        return value if isinstance(value, dict) else {}
+
+    def _error(self, answer: Answer) -> "tuple[str, str, dict[str, Any]]":
+        """Code, message and members of an error answer, found as botocore finds them."""
+        start = answer.content.strip()[:6].lower()
+        if answer.status >= 500 and (not start or start.startswith(b"<html>")):
+            return str(answer.status), "", {}
+        members = self._members(answer.content)
+        code = answer.fields.get("x-amzn-errortype")
+        if code is None:
+            named = members.get("code", members.get("Code", members.get("__type")))
+            code = str(named) if named is not None else str(answer.status)
+        code = code.partition(":")[0].rpartition("#")[2]
+        message = members.get("message", members.get("Message", ""))
+        return code, str(message or ""), members

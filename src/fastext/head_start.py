@@ -1,0 +1,102 @@
+"""The first retrievals, begun before the server is loaded.
+
+To load the event loop takes five times as long as to ask AWS AppConfig for a configuration
+directly. So where the direct client suffices, its threads are started first, and wait for the
+network while the main thread imports the rest. They import nothing themselves until that is done.
+"""
+
+import threading
+
+from fastext._parse import parse_configuration
+from fastext.deadline import Deadline
+from fastext.direct import DirectAppConfigData, plan
+from fastext.errors import RequestError
+from fastext.session import ConfigurationSession, Retrieved
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastext.document import Key
+    from fastext.session import DataClient
+    from fastext.settings import Settings
+
+
+class HeadStart:
+    """What has been begun.
+
+    `keys` are the configurations to prefetch, and `problems` has a line for each item that names
+    none. `client` is the direct client, or None where only botocore will do; then `sessions` is
+    empty. `imported` is to be set when the main thread has imported what it imports.
+    """
+
+    __slots__ = ("client", "imported", "keys", "problems", "sessions")
+
+    def __init__(self, settings: "Settings", environ: "Mapping[str, str]") -> None:
+        self.keys, self.problems = keys_of(settings.prefetch_list or ())
+        self.imported = threading.Event()
+        planned = plan(settings, environ)
+        self.client = DirectAppConfigData(planned, self.imported.wait) if planned else None
+        self.sessions: dict[Key, FirstPoll] = {}
+        if self.client is not None:
+            for key in self.keys[: settings.max_connections]:
+                self.sessions[key] = FirstPoll(
+                    self.client, key, settings.poll_interval_s, settings.poll_timeout_s
+                )
+
+
+class FirstPoll(ConfigurationSession):
+    """A session whose first poll runs on a thread of its own; `poll` joins it."""
+
+    __slots__ = ("_deadline", "_ended", "_fault", "_first", "_joined")
+
+    def __init__(
+        self, client: "DataClient", key: "Key", poll_interval_s: float, timeout_s: float
+    ) -> None:
+        super().__init__(client, key, poll_interval_s)
+        self._deadline = Deadline(timeout_s)
+        self._ended = threading.Event()
+        self._first: Retrieved | None = None
+        self._fault: BaseException | None = None
+        self._joined = False
+        try:
+            threading.Thread(target=self._run, name="fastext-prefetch", daemon=True).start()
+        except RuntimeError:  # the sandbox has no room for another thread: poll when asked to
+            self._joined = True
+
+    def poll(self, deadline: Deadline) -> Retrieved | None:
+        """As the base's; the first time it is the thread's result."""
+        if self._joined:
+            return super().poll(deadline)
+        if not self._ended.wait(deadline.remaining_s()):
+            raise deadline.fault()
+        self._joined = True
+        first, self._first = self._first, None
+        if self._fault is not None:
+            raise self._fault
+        return first
+
+    def _run(self) -> None:
+        try:
+            self._first = super().poll(self._deadline)
+        except BaseException as fault:
+            self._fault = fault
+        self._ended.set()
+
+
+def keys_of(items: "tuple[str, ...]") -> "tuple[list[Key], list[str]]":
+    """The configurations that PREFETCH_LIST names, each once, and a line for each bad item."""
+    keys: list[Key] = []
+    problems = []
+    for item in items:
+        try:
+            key = parse_configuration(item)
+        except RequestError as fault:
+            problems.append(
+                f"AWS_APPCONFIG_EXTENSION_PREFETCH_LIST: {item!r}: {fault.message}; "
+                "it is not prefetched"
+            )
+            continue
+        if key not in keys:
+            keys.append(key)
+    return keys, problems
