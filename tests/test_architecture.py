@@ -15,28 +15,38 @@ TESTS = Path(__file__).parent
 # second set names it.
 LEVELS = [
     {"__init__"},
-    {"errors", "settings"},
-    {"_parse", "extensions_api", "logs", "last_resort", "usage", "workers"},
-    {"document", "boot"},
-    {"cache", "response", "session", "request", "transport"},
-    {"handler", "client", "poller"},
-    {"_lane"},
-    {"protocol"},
+    {"errors", "settings", "places"},
+    {"_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "answers",
+     "signature", "endpoints", "stand_ins"},
+    {"document", "boot", "workers", "tls"},
+    {"cache", "response", "session", "request", "transport", "exchange"},
+    {"handler", "credentials", "client", "poller"},
+    {"_lane", "direct"},
+    {"protocol", "head_start"},
     {"listener"},
     {"extension"},
     {"__main__"},
-]
+]  # fmt: skip
 SIDEWAYS = {("last_resort", "extensions_api")}
-LATE = {("boot", "extension"), ("boot", "usage"), ("boot", "last_resort")}  # inside functions only
+LATE = {  # inside functions only
+    ("boot", "extension"),
+    ("boot", "head_start"),
+    ("boot", "usage"),
+    ("boot", "last_resort"),
+}
 
 REQUEST_SIDE = {"_lane", "listener", "request", "response", "handler", "protocol"}
-REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api"}
+REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api", "answers",
+                "credentials", "deadline", "direct", "endpoints", "exchange", "head_start",
+                "signature", "tls"}  # fmt: skip
 
 # Each thing of the outside world has its homes.
 HOMES = {
     "botocore": {"client"},
     "urllib3": {"transport"},
-    "ssl": {"transport"},
+    "ssl": {"tls", "exchange", "transport"},
+    "hmac": {"signature"},
+    "hashlib": {"signature"},
     "httptools": {"request", "protocol"},
     "uvloop": {"extension"},
     "orjson": {"_parse", "response", "extension"},

@@ -13,6 +13,7 @@ from fakes.appconfig import FakeAppConfig, http_answer
 from moto.server import ThreadedMotoServer
 from proxy import Squid
 
+from fastext.client import new_session
 from fastext.errors import Unavailable
 
 
@@ -74,6 +75,48 @@ def test_without_credentials_the_error_says_so_and_later_ones_are_found(appconfi
     environ.setenv("AWS_ACCESS_KEY_ID", "late")
     begin(client)
     assert appconfig.calls[-1].access_key == "late"
+
+
+def signed_with(session, service, region, endpoint_url=None):
+    """Where a client of `session` would send, and for whom it signs; or botocore's error."""
+    from botocore.exceptions import BotoCoreError
+
+    seen = {}
+
+    def stop(request, **_):
+        seen["url"] = request.url.partition("?")[0]
+        seen["scope"] = request.headers["Authorization"].decode().partition("/")[2].split("/")[1:3]
+        raise InterruptedError
+
+    try:
+        client = session.create_client(service, region, endpoint_url=endpoint_url)
+        client.meta.events.register("before-send", stop)
+        if service == "sts":
+            client.assume_role(RoleArn=ROLE, RoleSessionName="x" * 20)
+        else:
+            client.get_latest_configuration(ConfigurationToken="t")
+    except InterruptedError:
+        return seen
+    except BotoCoreError as fault:
+        return str(fault)
+
+
+@pytest.mark.parametrize("service", ["appconfigdata", "sts"])
+@pytest.mark.parametrize(
+    "environment",
+    [{}, {"AWS_USE_FIPS_ENDPOINT": "true"}, {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+     {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, {"AWS_STS_REGIONAL_ENDPOINTS": "legacy"}],
+)  # fmt: skip
+def test_with_two_models_clients_are_those_of_all_models(environ, service, environment):
+    import botocore.session
+
+    for name, value in environment.items():
+        environ.setenv(name, value)
+    whole = botocore.session.Session()
+    for region in ("eu-west-1", "us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1",
+                   "eu-new-9", "aws-global"):  # fmt: skip
+        ours = new_session(region)
+        assert signed_with(ours, service, region) == signed_with(whole, service, region), region
 
 
 # ---------------------------------------------------------------- proxies

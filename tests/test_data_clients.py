@@ -21,6 +21,7 @@ from fakes.faults import (
     Truncate,
 )
 
+from fastext import tls
 from fastext.errors import (
     AccessDenied,
     InvalidUpstreamRequest,
@@ -254,6 +255,15 @@ def test_an_own_authority_is_trusted_when_it_is_named(
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(bundle)
     environ.setenv(name, str(bundle))
+    assert retrieve(client_of(secure)).content == b"{}"
+
+
+def test_what_amazon_s_roots_do_not_vouch_for_is_held_against_all_that_botocore_trusts(
+    client_of, secure, authority, tmp_path, monkeypatch
+):
+    bundle = tmp_path / "all.pem"
+    authority.cert_pem.write_to_path(bundle)
+    monkeypatch.setattr(tls, "all_roots", lambda: str(bundle))
     assert retrieve(client_of(secure)).content == b"{}"
 
 

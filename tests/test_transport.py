@@ -1,11 +1,8 @@
 """The transport's own small decisions; `test_client.py` has it at work over the network."""
 
-import ssl
-
 import pytest
 
-from fastext.errors import Unavailable
-from fastext.transport import credentials_of, reason, trusting, without_credentials
+from fastext.transport import credentials_of, reason, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -23,17 +20,6 @@ def test_a_proxy_url_s_user_becomes_a_field(url, fields):
 )  # fmt: skip
 def test_messages_show_an_address_without_its_secrets(url, shown):
     assert without_credentials(url) == shown
-
-
-def test_trust_needs_a_readable_file_and_checks_names(tmp_path, authority):
-    with pytest.raises(Unavailable, match="cannot read the certificates"):
-        trusting(str(tmp_path / "missing"))
-    bundle = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(bundle)
-    context = trusting(str(bundle))
-    assert context.check_hostname
-    assert context.verify_mode == ssl.CERT_REQUIRED
-    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 def test_reasons_are_what_urllib3_says_without_its_objects():

@@ -3,11 +3,9 @@
 import asyncio
 import socket
 import threading
-import time
 
 import pytest
 
-from fastext.deadline import Deadline
 from fastext.errors import TimedOut, Unavailable
 from fastext.workers import Workers
 
@@ -80,23 +78,6 @@ def test_the_deadline_shuts_the_socket_under_a_call(loop):
         with pytest.raises(TimedOut):
             loop.run_until_complete(Workers(loop, 1, ready).submit(read, 0.05))
         assert ended.wait(10)
-
-
-def test_a_deadline_that_has_passed_says_so():
-    deadline = Deadline(60)
-    assert 0 < deadline.remaining_s() <= 60
-    deadline.expire()
-    with pytest.raises(TimedOut):
-        deadline.remaining_s()
-    with pytest.raises(TimedOut):
-        deadline.pause(60)
-
-
-def test_a_pause_never_outlasts_the_deadline():
-    begin = time.monotonic()
-    with pytest.raises(TimedOut):
-        Deadline(0.01).pause(60)
-    assert time.monotonic() - begin < 60
 
 
 def test_where_no_thread_can_start_the_call_fails_and_its_place_is_free(loop, monkeypatch):

@@ -11,7 +11,6 @@ that needs it, on that call's thread.
 import contextlib
 import io
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -25,7 +24,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
-from botocore.httpsession import get_cert_path
+from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
@@ -36,6 +35,7 @@ from fastext.document import Key
 from fastext.errors import FastextError, Unavailable, UpstreamError
 from fastext.session import Retrieved
 from fastext.settings import Settings
+from fastext.tls import Trust, ca_file_of
 from fastext.transport import Transport
 
 # What the real agent calls its sessions (user guide, sample value of ROLE_SESSION_NAME).
@@ -107,14 +107,17 @@ class AppConfigData:
         settings, environ = self._settings, self._environ
         # What botocore has to say arrives as an exception; its warnings would be lines of no form.
         logging.getLogger("botocore").addHandler(logging.NullHandler())
-        session = botocore.session.Session()
         # botocore itself knows AWS_DEFAULT_REGION and the profile's Region only.
-        own_region = environ.get("AWS_REGION") or session.get_config_variable("region")
+        own_region = environ.get("AWS_REGION")
+        session = new_session(own_region)
+        own_region = own_region or session.get_config_variable("region")
         region = settings.service_region or own_region
+        if not region:
+            raise NoRegionError
         transport = self._new_transport(session)
         if settings.role_arn:
             sts = self._create(session, "sts", own_region or region, transport)
-            session = botocore.session.Session()
+            session = new_session(region)
             session.register_component(
                 "credential_provider",
                 CredentialResolver([_AssumedRole(sts, role_arguments(settings))]),
@@ -155,12 +158,8 @@ class AppConfigData:
 
     def _new_transport(self, session: botocore.session.Session) -> Transport:
         settings, environ = self._settings, self._environ
-        ca_file = (
-            session.get_config_variable("ca_bundle")  # AWS_CA_BUNDLE, or the profile's
-            or environ.get("REQUESTS_CA_BUNDLE")
-            or environ.get("SSL_CERT_FILE")
-            or get_cert_path(True)
-        )
+        # AWS_CA_BUNDLE, or the profile's.
+        ca_file = session.get_config_variable("ca_bundle") or ca_file_of(environ)
 
         def proxy_for(url: str) -> str | None:
             if settings.proxy_url:
@@ -170,11 +169,41 @@ class AppConfigData:
             return proxy
 
         return Transport(
-            ca_file=os.path.expanduser(ca_file),
+            trust=Trust(ca_file),
             max_connections=settings.max_connections,
             proxy_for=proxy_for,
             proxy_fields=dict(settings.proxy_headers or ()),
         )
+
+
+class _OurModels(Loader):  # type: ignore[misc]
+    """botocore's service models, as if there were no others than those that are used here.
+
+    To find that two services exist botocore lists the folders of 440, and to find their endpoints
+    it reads a table of all, though both services have rules of their own: half of what it takes to
+    make a client.
+    """
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        return ["appconfigdata", "sts"]
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        if name == "endpoints":
+            return {"version": 3, "partitions": []}, self.BUILTIN_DATA_PATH
+        found: tuple[Any, str] = super().load_data_with_path(name)
+        return found
+
+
+def new_session(region: str | None) -> botocore.session.Session:
+    """A session of botocore, where it can with our models only.
+
+    A profile may ask for another service (SSO), and names such as aws-global are Regions only by
+    the table of all endpoints.
+    """
+    session = botocore.session.Session()
+    if not session.available_profiles and not (region or "").endswith("-global"):
+        session.register_component("data_loader", _OurModels())
+    return session
 
 
 class _Content(io.BytesIO):

@@ -11,10 +11,10 @@ import time
 from fastext.deadline import Deadline
 from fastext.errors import Unavailable
 from fastext.exchange import Origin
+from fastext.tls import Trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Mapping
 
 # Where AWS_CONTAINER_CREDENTIALS_RELATIVE_URI leads.
@@ -81,11 +81,11 @@ class Container:
         self,
         url: "tuple[str, str, int, str]",
         authorization: "Callable[[], str]",
-        context: "Callable[[], ssl.SSLContext]",
+        trust: Trust,
         now: "Callable[[], float]" = time.time,
     ) -> None:
         scheme, host, port, path = url
-        self._origin = Origin(scheme, host, port, context, lambda: None)
+        self._origin = Origin(scheme, host, port, trust)
         self._path = path
         self._authorization = authorization
         self._now = now

@@ -25,14 +25,12 @@ from fastext.deadline import Deadline
 from fastext.endpoints import configured, regional_host, split_url
 from fastext.errors import AccessDenied, FastextError, Unavailable
 from fastext.exchange import Answer, Origin
-from fastext.places import AMAZON_ROOTS, all_roots
 from fastext.session import Retrieved
 from fastext.signature import Signer, canonical_request, quote, timestamp
-from fastext.tls import trusting
+from fastext.tls import Trust, ca_file_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Mapping
     from typing import Any
 
@@ -58,21 +56,19 @@ SKEWED = frozenset({"InvalidSignatureException", "RequestExpired", "RequestInThe
 class Plan:
     """What the client needs to know: where to call, and who signs."""
 
-    __slots__ = ("credentials", "endpoint", "more_certificates", "region", "trust")
+    __slots__ = ("credentials", "endpoint", "region", "trust")
 
     def __init__(
         self,
         endpoint: "tuple[str, str, int, str]",
         region: str,
         credentials: "Fixed | Container",
-        trust: "Callable[[], ssl.SSLContext]",
-        more_certificates: "Callable[[], str | None]",
+        trust: Trust,
     ) -> None:
         self.endpoint = endpoint
         self.region = region
         self.credentials = credentials
         self.trust = trust
-        self.more_certificates = more_certificates
 
 
 def plan(settings: "Settings", environ: "Mapping[str, str]") -> "Plan | None":
@@ -88,19 +84,11 @@ def plan(settings: "Settings", environ: "Mapping[str, str]") -> "Plan | None":
         or ""
     )
     endpoint = endpoint_of(settings, environ, region)
-    ca_file = next(
-        filter(None, map(environ.get, ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))),
-        None,
-    )
-    trusted = os.path.expanduser(ca_file) if ca_file else AMAZON_ROOTS
-
-    def trust() -> "ssl.SSLContext":
-        return trusting(trusted)
-
+    trust = Trust(ca_file_of(environ))
     credentials = credentials_of(environ, trust)
     if endpoint is None or credentials is None or not is_region(region):
         return None
-    return Plan(endpoint, region, credentials, trust, (lambda: None) if ca_file else all_roots)
+    return Plan(endpoint, region, credentials, trust)
 
 
 def has_shared_configuration(environ: "Mapping[str, str]") -> bool:
@@ -132,9 +120,7 @@ def endpoint_of(
     return ("https", host, 443, "") if host else None
 
 
-def credentials_of(
-    environ: "Mapping[str, str]", trust: "Callable[[], ssl.SSLContext]"
-) -> "Fixed | Container | None":
+def credentials_of(environ: "Mapping[str, str]", trust: Trust) -> "Fixed | Container | None":
     """Where the credentials are, or None where only botocore can tell."""
     fixed = of_environment(environ)
     if fixed is not None:
@@ -178,7 +164,7 @@ class DirectAppConfigData:
         now: "Callable[[], float]" = time.time,
     ) -> None:
         scheme, host, port, self._path = plan.endpoint
-        self._origin = Origin(scheme, host, port, plan.trust, plan.more_certificates)
+        self._origin = Origin(scheme, host, port, plan.trust)
         self._credentials = plan.credentials
         self._signer = Signer(plan.region, SIGNING_NAME)
         self._importing = importing
@@ -312,9 +298,10 @@ class DirectAppConfigData:
 
     def _initial_token(self, content: bytes) -> str:
         # A token has no escapes (\S{1,8192} of base64), so mostly no JSON module is needed.
-        _, found, rest = content.partition(b'"InitialConfigurationToken":"')
-        token, quotation, _ = rest.partition(b'"')
-        if found and quotation and content.startswith(b"{") and b"\\" not in token:
+        before, _, rest = content.partition(b'"InitialConfigurationToken"')
+        colon, _, rest = rest.partition(b'"')
+        token, end, _ = rest.partition(b'"')
+        if before.strip() == b"{" and colon.strip() == b":" and end and b"\\" not in token:
             return token.decode("utf-8", "replace")
         value = self._members(content).get("InitialConfigurationToken")
         return str(value) if value is not None else ""

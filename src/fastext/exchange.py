@@ -5,18 +5,13 @@ whether it is whole, is no answer. Everything is bounded by the call's deadline.
 raised as Unavailable or TimedOut.
 """
 
-import os
 import socket
 import ssl
 import time
 
 from fastext.deadline import Deadline
 from fastext.errors import FastextError, TimedOut, Unavailable
-from fastext.tls import trust_too
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from fastext.tls import Trust
 
 # A data centre answers a SYN within milliseconds; one retransmission (1 s) is all we wait for.
 CONNECT_TIMEOUT_S = 1.0
@@ -31,9 +26,6 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_CONTENT_BYTES = 64 * 1024 * 1024
 
 _RECEIVE_BYTES = 256 * 1024
-
-# The codes of OpenSSL's X509_verify_cert_error_string for an issuer that is not known.
-_UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
 
 
 class Answer:
@@ -51,25 +43,14 @@ class Answer:
 class Origin:
     """Scheme, host and port (RFC 9110 section 4.3.1) with the connections to it.
 
-    Threads may share it. `context` is called when the first TLS connection is made;
-    `more_certificates` names a further file of trusted ones, read when those of the context do
-    not suffice, or None.
+    Threads may share it.
     """
 
-    def __init__(
-        self,
-        scheme: str,
-        host: str,
-        port: int,
-        context: "Callable[[], ssl.SSLContext]",
-        more_certificates: "Callable[[], str | None]",
-    ) -> None:
+    def __init__(self, scheme: str, host: str, port: int, trust: Trust) -> None:
         self._scheme = scheme
         self._host = host
         self._port = port
-        self._new_context = context
-        self._context: ssl.SSLContext | None = None
-        self._more_certificates = more_certificates
+        self._trust = trust
         self._idle: list[_Connection] = []
 
     @property
@@ -130,7 +111,7 @@ class Origin:
         except BaseException:
             connection.close()
             raise
-        if answer.reusable:
+        if answer.reusable and connection.read_out():
             connection.used()
             self._idle.append(connection)
         else:
@@ -140,19 +121,15 @@ class Origin:
     def _connected(self, deadline: Deadline) -> "_Connection":
         if self._scheme == "http":
             return self._dialled(deadline)
-        if self._context is None:
-            self._context = self._new_context()
         try:
-            return self._secured(self._context, deadline)
+            return self._secured(deadline)
         except ssl.SSLCertVerificationError as fault:
-            more = self._more_certificates() if fault.verify_code in _UNKNOWN_ISSUER else None
-            if more is None or not os.path.exists(more):
+            if not self._trust.grown(fault):
                 raise
-            self._more_certificates = lambda: None
-            trust_too(self._context, more)
-            return self._secured(self._context, deadline)
+            return self._secured(deadline)
 
-    def _secured(self, context: ssl.SSLContext, deadline: Deadline) -> "_Connection":
+    def _secured(self, deadline: Deadline) -> "_Connection":
+        context = self._trust.context()
         connection = self._dialled(deadline)
         try:
             connection.secure(context, self._host, deadline)
@@ -213,6 +190,10 @@ class _Connection:
         # As bytes, see above; ssl takes them, typeshed does not say so.
         name: str = host.encode("ascii")  # type: ignore[assignment]
         self.sock = context.wrap_socket(self.sock, server_hostname=name)
+
+    def read_out(self) -> bool:
+        """Whether nothing was received beyond the answer, which would be taken for the next."""
+        return not self._received
 
     def used(self) -> None:
         self._used_at = (time.monotonic(), time.time())

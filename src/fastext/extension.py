@@ -40,6 +40,7 @@ from fastext.request import WholeRequests
 from fastext.response import Date
 from fastext.session import ConfigurationSession, DataClient, Retrieved
 from fastext.settings import Settings
+from fastext.stand_ins import stand_ins
 from fastext.workers import Workers
 
 # Lambda's Init may take 10 s for everything; the prefetch takes its poll time-out, or this.
@@ -137,11 +138,12 @@ class Extension:
         await self._serve(self._start.sockets)
         serving_at = time.monotonic()
         await self._prefetch()
+        started_at = time.monotonic()
         sys.setswitchinterval(self._start.usual_switch_interval_s)
         gc.enable()
         gc.freeze()
         if self._start.api is not None:
-            self._log_start(self._start, serving_at, time.monotonic())
+            self._log_start(self._start, serving_at, started_at)
             self._events.start()
         await self._ended.wait()
         await self._farewell()
@@ -244,13 +246,15 @@ class Extension:
         if self._server.open:
             await asyncio.wait({self._server.all_closed()}, timeout=LONGEST_FAREWELL_S)
 
-    def _log_start(self, start: Start, serving_at: float, prefetched_at: float) -> None:
-        registered, serving, prefetched = (
+    def _log_start(self, start: Start, serving_at: float, started_at: float) -> None:
+        # Configurations may have arrived before we served them.
+        prefetched_at = self._head_start.ended_at() or started_at
+        started, registered, serving, prefetched = (
             duration(moment - start.started_at)
-            for moment in (start.registered_at, serving_at, prefetched_at)
+            for moment in (started_at, start.registered_at, serving_at, prefetched_at)
         )
         self._log.info(
-            f"started in {prefetched}: registered {registered}, serving {serving}, "
+            f"started in {started}: registered {registered}, serving {serving}, "
             f"prefetched {prefetched}"
         )
 
@@ -276,7 +280,8 @@ class _LateClient:
         """Import the client, unless that is done; one thread at a time."""
         with self._lock:
             if self._client is None:
-                from fastext.client import AppConfigData
+                with stand_ins():
+                    from fastext.client import AppConfigData
 
                 self._client = AppConfigData(self._settings, self._environ)
 

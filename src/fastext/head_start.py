@@ -6,6 +6,7 @@ network while the main thread imports the rest. They import nothing themselves u
 """
 
 import threading
+import time
 
 from fastext._parse import parse_configuration
 from fastext.deadline import Deadline
@@ -30,7 +31,7 @@ class HeadStart:
     empty. `imported` is to be set when the main thread has imported what it imports.
     """
 
-    __slots__ = ("client", "imported", "keys", "problems", "sessions")
+    __slots__ = ("_begun", "client", "imported", "keys", "problems", "sessions")
 
     def __init__(self, settings: "Settings", environ: "Mapping[str, str]") -> None:
         self.keys, self.problems = keys_of(settings.prefetch_list or ())
@@ -43,12 +44,23 @@ class HeadStart:
                 self.sessions[key] = FirstPoll(
                     self.client, key, settings.poll_interval_s, settings.poll_timeout_s
                 )
+        self._begun = tuple(self.sessions.values())
+
+    def ended_at(self) -> float:
+        """When the last of `keys` had arrived here, by the monotonic clock; 0 if not all have."""
+        if not self._begun or len(self._begun) < len(self.keys):
+            return 0.0
+        moments = [first.ended_at for first in self._begun]
+        return max(moments) if all(moments) else 0.0
 
 
 class FirstPoll(ConfigurationSession):
-    """A session whose first poll runs on a thread of its own; `poll` joins it."""
+    """A session whose first poll runs on a thread of its own; `poll` joins it.
 
-    __slots__ = ("_deadline", "_ended", "_fault", "_first", "_joined")
+    `ended_at` is when the thread had its result, in seconds of the monotonic clock, or 0.
+    """
+
+    __slots__ = ("_deadline", "_ended", "_fault", "_first", "_joined", "ended_at")
 
     def __init__(
         self, client: "DataClient", key: "Key", poll_interval_s: float, timeout_s: float
@@ -59,6 +71,7 @@ class FirstPoll(ConfigurationSession):
         self._first: Retrieved | None = None
         self._fault: BaseException | None = None
         self._joined = False
+        self.ended_at = 0.0
         try:
             threading.Thread(target=self._run, name="fastext-prefetch", daemon=True).start()
         except RuntimeError:  # the sandbox has no room for another thread: poll when asked to
@@ -81,6 +94,7 @@ class FirstPoll(ConfigurationSession):
             self._first = super().poll(self._deadline)
         except BaseException as fault:
             self._fault = fault
+        self.ended_at = time.monotonic()
         self._ended.set()
 
 

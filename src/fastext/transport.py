@@ -30,7 +30,7 @@ from urllib3.exceptions import (
 
 from fastext.deadline import Deadline
 from fastext.errors import TimedOut, Unavailable, UpstreamError
-from fastext.tls import trusting
+from fastext.tls import Trust
 
 # A data centre answers a SYN within milliseconds; one retransmission (1 s) is all we wait for.
 CONNECT_TIMEOUT_S = 1.0
@@ -97,22 +97,21 @@ class _HTTPSPool(HTTPSConnectionPool):
 class Transport:
     """Connections to AWS, kept between calls; threads may share it.
 
-    `ca_file` is a file of trusted certificates in PEM form. `proxy_for` gives the proxy of a URL,
+    `proxy_for` gives the proxy of a URL,
     or None; `proxy_fields` are header fields for that proxy and nobody behind it.
     """
 
     def __init__(
         self,
-        ca_file: str,
+        trust: Trust,
         max_connections: int,
         proxy_for: Callable[[str], str | None],
         proxy_fields: Mapping[str, str],
     ) -> None:
-        self._ca_file = ca_file
+        self._trust = trust
         self._max_connections = max_connections
         self._proxy_for = proxy_for
         self._proxy_fields = proxy_fields
-        self._context: ssl.SSLContext | None = None
         self._managers: dict[str | None, urllib3.PoolManager] = {}
         self._lock = threading.Lock()
         self._last_used = (time.monotonic(), time.time())
@@ -131,6 +130,10 @@ class Transport:
                 if not _call.reused:
                     raise
                 self.close()
+                return self._exchange(proxy, method, url, fields, body, deadline)
+            except SSLError as fault:
+                if not self._trust.grown(fault.args[0] if fault.args else None):
+                    raise
                 return self._exchange(proxy, method, url, fields, body, deadline)
         except (HTTPError, OSError) as fault:
             raise translate(fault, url, proxy, deadline) from fault
@@ -190,17 +193,16 @@ class Transport:
             return manager
 
     def _new_manager(self, proxy: str | None) -> urllib3.PoolManager:
-        if self._context is None:
-            self._context = trusting(self._ca_file)
+        context = self._trust.context()
         manager: urllib3.PoolManager
         if proxy is None:
-            manager = urllib3.PoolManager(maxsize=self._max_connections, ssl_context=self._context)
+            manager = urllib3.PoolManager(maxsize=self._max_connections, ssl_context=context)
         else:
             manager = urllib3.ProxyManager(
                 proxy,
                 maxsize=self._max_connections,
-                ssl_context=self._context,
-                proxy_ssl_context=self._context,
+                ssl_context=context,
+                proxy_ssl_context=context,
                 proxy_headers={**credentials_of(proxy), **self._proxy_fields},
             )
         manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}

@@ -155,8 +155,8 @@ class FakeAppConfig(DataService):
         scope = SCOPE.search(request.fields.get("authorization", ""))
         access_key, region, signing_name = scope.groups() if scope else ("", "", "")
         security_token = request.fields.get("x-amz-security-token")
-        return Call(operation, key, request.fields, members, access_key, region, signing_name,
-                    security_token, self.now())  # fmt: skip
+        return Call(operation, request.target, request.body, key, request.fields, members,
+                    access_key, region, signing_name, security_token, self.now())  # fmt: skip
 
     def _next_fault(self, call: Call) -> Fault | None:
         for planned in self._faults:

@@ -27,11 +27,15 @@ _ID = re.compile(r"[a-z0-9]{4,7}")  # what AppConfig makes up for applications a
 class Call:
     """One request as the service saw it; `operation` is START or GET.
 
+    `target` and `content` are as they came, `body` is what they say.
+
     `at_s` is by the service's clock. `status` is None until an answer goes out, and stays so
     where a fault sends no whole status line.
     """
 
     operation: str
+    target: str
+    content: bytes
     key: Key | None
     fields: Mapping[str, str]
     body: Mapping[str, object]
