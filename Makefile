@@ -6,7 +6,7 @@ PYTHON ?= python3
 HTTP_PORT ?= 2772
 ARGS ?=
 
-BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxd)
+BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxi)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench clean

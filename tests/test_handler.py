@@ -1,10 +1,12 @@
 """One request, one reply: every status of the interface, with a message that says why."""
 
 import asyncio
+import threading
 
 import orjson
 import pytest
 
+from fastext import document
 from fastext.cache import Cache
 from fastext.document import Document
 from fastext.errors import AccessDenied, TimedOut
@@ -19,7 +21,7 @@ class Scene:
     """A handler over two documents, and its log; anything else is fetched by `fetch`."""
 
     def __init__(self, fetch=None, level="info"):
-        cache = Cache()
+        cache = self.cache = Cache()
         cache.put(("shop", "production", "flags"), Document(FLAGS, "application/json", "v1"))
         cache.put(("shop", "production", "text"), Document(b"x: 1\n", "text/plain"))
         self.log = []
@@ -137,3 +139,33 @@ def test_reads_are_logged_at_debug():
 )  # fmt: skip
 def test_origin_forms(target, form):
     assert origin_form(target) == form
+
+
+def large_flags():
+    flags = ",".join(f'"flag{n}":{{"enabled":true,"pad":"{"x" * 500}"}}' for n in range(1000))
+    return f"{{{flags}}}".encode()
+
+
+def test_the_flags_of_a_large_document_are_found_on_another_thread_once_for_all(monkeypatch):
+    scene = Scene()
+    found_on = []
+    index_flags = document.index_flags
+
+    def index(content):
+        found_on.append(threading.current_thread())
+        return index_flags(content)
+
+    monkeypatch.setattr(document, "index_flags", index)
+    scene.cache.put(("a", "b", "c"), Document(large_flags(), "application/json"))
+    target = b"/applications/a/environments/b/configurations/c?flag=flag7"
+
+    async def ask_twice():
+        return await asyncio.gather(*(scene.handler.handle(b"GET", target) for _ in range(2)))
+
+    for reply in asyncio.run(ask_twice()):
+        assert reply.body.startswith(b'{"enabled":true')
+    assert found_on
+    assert found_on != [threading.main_thread()]
+    assert len(found_on) == 1
+    assert scene.ask(target).status == 200, "from now on at once"
+    assert scene.handler.lookup(target) is not None

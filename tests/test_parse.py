@@ -249,6 +249,71 @@ def test_any_subset_is_the_one_that_json_finds(tree, ascii_only, indent, data):
             assert list(json.loads(found)) == [name for name in tree if name in names]
 
 
+# ---------------------------------------------------------------- the scanner against orjson
+
+
+@pytest.fixture
+def scanned(monkeypatch):
+    """Every document is taken for one that is too large to be decoded."""
+    monkeypatch.setattr(_parse, "DECODED_BYTES", -1)
+
+
+FRAGMENTS = [
+    b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b" ", b"\n", b"\t", b"\x0b", b"true", b"false",
+    b"null", b"0", b"-", b"1", b".", b"e", b"E", b"+", b"-0", b"1.5", b"1e5", b"01", b'"enabled"',
+    b'"_variants"', b'"a"', b'"\\u00e9"', b'"\\ud83d\\ude00"', b'"\\ud83d"', b'"\\udc00"',
+    b'"\\u12"', b'"\\x"', b'"\xc3\xa9"', b'"\xf0\x9f\x98\x80"', b'"\xed\xa0\x80"', b'"\xc0\x80"',
+    b'"\xf4\x90\x80\x80"', b'"\x1f"', b'"\x7f"', b'{"enabled":true}', b'"a":{"enabled":false}',
+    b'{"\\u0065nabled":true}',
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=14).map(b"".join))
+def test_the_scanner_s_verdict_is_orjson_s(content):
+    expected = index_flags(content) is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_parse, "DECODED_BYTES", -1)
+        assert (index_flags(content) is not None) == expected
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=8).map(b"".join))
+def test_the_scanner_s_verdict_of_a_value_is_orjson_s(value):
+    content = b'{"f":{"enabled":true,"x":' + value + b"}}"
+    expected = index_flags(content) is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_parse, "DECODED_BYTES", -1)
+        assert (index_flags(content) is not None) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "flags"),
+    [(b'{"a":{"enabled":true}}', True), (b'{"a":{"enabled":1}}', False), (b"{}", True),
+     (b'{"a":{"enabled":1,"enabled":true}}', True), (b'{"a":{"enabled":true,"enabled":1}}', False),
+     (b'{"a":1,"a":{"enabled":true}}', True), (b'{"a":{"\\u0065nabled":true}}', True),
+     (b'{"a":{"\\u005fvariants":[]}}', True), (b'{"\\u0061":{"enabled":true},"a":1}', False),
+     (b'{"a":{"enabled":true}},', False), (b'{"a":{"enabled":true,}}', False),
+     (b'{"a":{"enabled":true},}', False), (b'{"a":{"enabled":tru}}', False), (b'{"a":{', False),
+     (b'{"a":{"enabled":true,"x":[1,]}}', False), (b'{"a":{"enabled":true,"x":-}}', False)],
+)  # fmt: skip
+def test_large_documents_are_told_by_the_scanner(scanned, content, flags):
+    assert (index_flags(content) is not None) == flags
+
+
+@pytest.mark.parametrize("depth", [100, 1000, 1020, 1030, 100_000])
+def test_depth_has_an_end_for_both(depth, monkeypatch):
+    content = b'{"a":{"enabled":true,"x":' + b"[" * depth + b"]" * depth + b"}}"
+    expected = index_flags(content) is not None
+    monkeypatch.setattr(_parse, "DECODED_BYTES", -1)
+    assert (index_flags(content) is not None) == expected
+
+
+def test_the_names_of_a_large_document_are_whole(scanned):
+    tree = {f"flag{number}": {"enabled": True, "n": number} for number in range(10_000)}
+    index = index_flags(json.dumps(tree).encode())
+    assert len(index) == 10_000
+    assert json.loads(select_flags(index, ("flag9999",)))["n"] == 9999
+
+
 @given(st.binary())
 def test_any_bytes_are_flags_or_not_like_the_oracle_says(content):
     assert (index_flags(content) is not None) == oracle.is_flags(content)

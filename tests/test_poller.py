@@ -192,6 +192,22 @@ def test_a_change_replaces_the_document_and_counts(scene):
     assert s.log[-1] == f"INFO updated cache data for '{NAME}' in 0ns"
 
 
+def test_where_flags_were_asked_for_those_of_a_new_version_are_known_when_it_is_served(scene):
+    flags = [got(b'{"a":{"enabled":%s}}' % word, "", "application/json")
+             for word in (b"true", b"false", b"true")]  # fmt: skip
+    s = scene(c=flags)
+    s.fetch()
+    s.pass_time(45)
+    s.refresh()
+    assert not s.cache.get(KEY).flags_known, "nobody has asked yet"
+    assert s.cache.get(KEY).flags is not None
+    s.pass_time(45)
+    s.refresh()
+    document = s.cache.get(KEY)
+    assert document.version == 3
+    assert document.flags_known
+
+
 @pytest.mark.parametrize(
     "answer",
     [None, got(b"x", "v1"), got(b"", "v1")],

@@ -62,15 +62,22 @@ def parse_configuration(text: str) -> tuple[str, str, str]:
     ('shop', 'production', 'features')
     """
 
-def is_feature_flags(tree: object) -> bool:
-    """Whether a decoded document is feature flags in retrieval form.
+DECODED_BYTES: int
+"""Up to this size a document is decoded by orjson; above it, it is only scanned."""
 
-    That is an object whose every value is an object with a boolean `enabled` or with `_variants`:
-    the service never tells the profile's type.
+def is_feature_flag(value: object) -> bool:
+    """Whether a decoded value is a flag: an object with a boolean `enabled` or with `_variants`.
+
+    A document is feature flags if it is an object of flags: the service never tells the profile's
+    type.
     """
 
 def index_flags(content: bytes) -> FlagIndex | None:
-    """Index a feature-flag document, or None if `content` is not one."""
+    """Index a feature-flag document, or None if `content` is not one.
+
+    The work is done without the interpreter's lock but for the names, so that for a large document
+    another thread can do it.
+    """
 
 def select_flags(index: FlagIndex, names: tuple[str, ...]) -> bytes:
     """The flags `names` (distinct, at least one), cut from the document byte for byte.

@@ -6,20 +6,26 @@ page, with types, errors and examples, is `_parse.pyi`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport uint32_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr, memcpy
 
 from fastext.errors import BadRequest, UnknownFlag, UnknownPath
 
-ctypedef const unsigned char* Cursor
+include "_scan.pxi"
 
 # AppConfig's data API takes identifiers of 1 to 128 characters (StartConfigurationSession).
 cdef Py_ssize_t MAX_IDENTIFIER_CHARACTERS = 128
 
 # Slices are kept as 32-bit offsets; AppConfig's own limit for a document is a thousandth of it.
 cdef Py_ssize_t MAX_DOCUMENT_BYTES = 0xFFFFFFFF
+
+# Up to this size orjson decodes a document whole, to tell whether it is flags. It holds the
+# interpreter's lock for 6 ms per MB, which every other request would wait for, so above it the
+# scanner tells, without the lock.
+DECODED_BYTES = 256 * 1024
+
+# Names are decoded under the lock, so many at a time before others get a turn.
+cdef Py_ssize_t NAMES_AT_ONCE = 256
 
 
 # ---------------------------------------------------------------- percent-decoding (RFC 3986 §2.1)
@@ -218,143 +224,91 @@ def parse_configuration(str text not None):
 
 # ---------------------------------------------------------------- feature-flag documents
 
-cdef struct Slice:
-    uint32_t key        # offset of the key's opening quote
-    uint32_t key_end    # just past its closing quote
-    uint32_t value
-    uint32_t value_end
-
-
-cdef inline Cursor skip_space(Cursor cursor, Cursor end) noexcept:
-    while cursor < end and (cursor[0] == c' ' or cursor[0] == c'\n'
-                            or cursor[0] == c'\r' or cursor[0] == c'\t'):
-        cursor += 1
-    return cursor
-
-
-cdef inline Cursor skip_string(Cursor cursor, Cursor end) noexcept:
-    """From an opening quote to just past the closing one."""
-    cursor += 1
-    while cursor < end and cursor[0] != c'"':
-        cursor += 2 if cursor[0] == c'\\' else 1
-    return cursor + 1 if cursor < end else end
-
-
-cdef Cursor skip_value(Cursor cursor, Cursor end) noexcept:
-    """Past one JSON value of a document that is known to be well formed."""
-    cdef Py_ssize_t depth = 0
-    cdef unsigned char c
-    if cursor < end and cursor[0] == c'"':
-        return skip_string(cursor, end)
-    while cursor < end:
-        c = cursor[0]
-        if c == c'"':
-            cursor = skip_string(cursor, end)
-            continue
-        if c == c'{' or c == c'[':
-            depth += 1
-        elif c == c'}' or c == c']':
-            if depth == 0:
-                return cursor
-            depth -= 1
-            if depth == 0:
-                return cursor + 1
-        elif depth == 0 and (c == c',' or c <= c' '):
-            return cursor
-        cursor += 1
-    return end
-
-
 cdef class FlagIndex:
     """Where each flag of a document stands in its bytes."""
 
     cdef bytes content
     cdef dict numbers       # flag name -> number of its slice, in the order of the document
-    cdef Slice* slices
-    cdef Py_ssize_t room
+    cdef Slices slices
 
     def __cinit__(self, bytes content not None):
         self.content = content
         self.numbers = {}
-        self.slices = NULL
-        self.room = 0
+        self.slices.items = NULL
+        self.slices.count = self.slices.room = 0
 
     def __dealloc__(self):
-        PyMem_Free(self.slices)
+        free(self.slices.items)
 
     def __len__(self):
         return len(self.numbers)
 
-    cdef int append(self, Py_ssize_t number, Slice found) except -1:
-        cdef void* grown
-        if number == self.room:
-            self.room = max(16, 2 * self.room)
-            grown = PyMem_Realloc(self.slices, self.room * sizeof(Slice))
-            if grown == NULL:
-                raise MemoryError
-            self.slices = <Slice*>grown
-        self.slices[number] = found
-        return 0
-
-    cdef int scan(self) except -1:
-        import orjson
+    cdef bint scan(self) except -1:
+        """Find every flag; whether the document is flags and nothing else."""
         cdef Cursor start = <Cursor>PyBytes_AS_STRING(self.content)
-        cdef Cursor end = start + PyBytes_GET_SIZE(self.content)
-        cdef Cursor cursor = skip_space(start, end)
-        cdef Cursor key
-        cdef Slice found
-        cdef Py_ssize_t number = 0
-        cdef bytes quoted
-        cursor = skip_space(cursor + 1, end)     # past the opening brace
-        while cursor < end and cursor[0] == c'"':
-            key = cursor
-            found.key = <uint32_t>(key - start)
-            cursor = skip_string(cursor, end)
-            found.key_end = <uint32_t>(cursor - start)
-            quoted = PyBytes_FromStringAndSize(<const char*>key, cursor - key)
-            cursor = skip_space(cursor, end)
-            cursor = skip_space(cursor + 1, end)    # past the colon
-            found.value = <uint32_t>(cursor - start)
-            cursor = skip_value(cursor, end)
-            found.value_end = <uint32_t>(min(cursor, end) - start)
-            self.append(number, found)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(self.content)
+        cdef Slice* member
+        cdef Py_ssize_t number
+        cdef int found
+        with nogil:
+            found = find_members(start, size, &self.slices)
+        if found < 0:
+            raise MemoryError
+        if not found:
+            return False
+        for number in range(self.slices.count):
+            member = &self.slices.items[number]
             # A repeated key: the last one counts, as for every JSON reader.
-            name = orjson.loads(quoted) if b"\\" in quoted else quoted[1:-1].decode()
-            self.numbers[name] = number
-            number += 1
-            cursor = skip_space(cursor, end)
-            if cursor < end and cursor[0] == c',':
-                cursor = skip_space(cursor + 1, end)
-        return 0
+            self.numbers[self.name(member)] = number
+            if number % NAMES_AT_ONCE == NAMES_AT_ONCE - 1:
+                with nogil:
+                    pass
+        for number in self.numbers.values():
+            if not self.holds_flag(&self.slices.items[number]):
+                return False
+        return True
+
+    cdef str name(self, Slice* member):
+        cdef const char* source = PyBytes_AS_STRING(self.content)
+        cdef Py_ssize_t size = member.key_end - member.key
+        if member.escaped:
+            import orjson
+            return orjson.loads(PyBytes_FromStringAndSize(source + member.key, size))
+        return PyUnicode_DecodeUTF8(source + member.key + 1, size - 2, NULL)
+
+    cdef bint holds_flag(self, Slice* member) except -1:
+        cdef const char* source = PyBytes_AS_STRING(self.content)
+        if member.verdict == UNDECIDED:
+            import orjson
+            return is_feature_flag(orjson.loads(PyBytes_FromStringAndSize(
+                source + member.value, member.value_end - member.value
+            )))
+        return member.verdict == A_FLAG
 
 
-def is_feature_flags(tree):
-    if type(tree) is not dict:
-        return False
-    for value in tree.values():
-        if type(value) is not dict:
-            return False
-        if type(value.get("enabled")) is not bool and "_variants" not in value:
-            return False
-    return True
+def is_feature_flag(value):
+    return type(value) is dict and (type(value.get("enabled")) is bool or "_variants" in value)
 
 
 def index_flags(bytes content not None):
+    if len(content) > MAX_DOCUMENT_BYTES or not may_be_flags(content):
+        return None
+    cdef FlagIndex index = FlagIndex(content)
+    return index if index.scan() else None
+
+
+cdef bint may_be_flags(bytes content) except -1:
+    """Whether it decodes to flags, or is too large to be decoded."""
     # Not at the top: orjson and what it imports cost as much as a bare interpreter start, and
     # nothing needs them before the first question for a flag.
     import orjson
-
-    if len(content) > MAX_DOCUMENT_BYTES:
-        return None
+    if len(content) > DECODED_BYTES:
+        return True
     try:
         tree = orjson.loads(content)
     except orjson.JSONDecodeError:
-        return None
-    if not is_feature_flags(tree):
-        return None
-    cdef FlagIndex index = FlagIndex(content)
-    index.scan()
-    return index
+        return False
+    return type(tree) is dict and all([is_feature_flag(value) for value in tree.values()])
 
 
 def select_flags(FlagIndex index not None, tuple names not None):
@@ -364,18 +318,18 @@ def select_flags(FlagIndex index not None, tuple names not None):
     cdef const char* source = PyBytes_AS_STRING(index.content)
     cdef Slice found
     if len(names) == 1:
-        found = index.slices[<Py_ssize_t>index.numbers[names[0]]]
+        found = index.slices.items[<Py_ssize_t>index.numbers[names[0]]]
         return PyBytes_FromStringAndSize(source + found.value, found.value_end - found.value)
     cdef list numbers = sorted([index.numbers[name] for name in names])
     cdef Py_ssize_t size = 1
     cdef Py_ssize_t number, length
     for number in numbers:
-        found = index.slices[number]
+        found = index.slices.items[number]
         size += found.key_end - found.key + found.value_end - found.value + 2
     cdef bytes subset = PyBytes_FromStringAndSize(NULL, size)
     cdef char* target = PyBytes_AS_STRING(subset)
     for number in numbers:
-        found = index.slices[number]
+        found = index.slices.items[number]
         target[0] = c',' if target != PyBytes_AS_STRING(subset) else c'{'
         length = found.key_end - found.key
         memcpy(target + 1, source + found.key, length)

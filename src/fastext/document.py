@@ -4,7 +4,7 @@ What the service says about a configuration is user data (a content type and a v
 be set to anything), so it is checked here before it may become a header field of ours.
 """
 
-from fastext._parse import FlagIndex, index_flags
+from fastext._parse import DECODED_BYTES, FlagIndex, index_flags
 
 # application, environment, configuration profile: names or IDs, as the caller wrote them.
 # A profile asked for by name and by ID is two configurations, because the data API never tells
@@ -68,6 +68,16 @@ class Document:
         if self._flags is _UNREAD:
             self._flags = index_flags(self.content) if self.is_json else None
         return self._flags  # type: ignore[return-value]
+
+    @property
+    def flags_known(self) -> bool:
+        """Whether `flags` has been found out already, because somebody has asked for it."""
+        return self._flags is not _UNREAD
+
+    @property
+    def flags_at_once(self) -> bool:
+        """Whether `flags` takes no longer than a request may hold up the others."""
+        return self.flags_known or len(self.content) <= DECODED_BYTES or not self.is_json
 
     def follows(self, other: "Document") -> bool:
         """Whether this is a change of `other`'s content, not only of its description."""

@@ -5,11 +5,12 @@ this side knows nothing else of the poller. A fault of any kind becomes a reply 
 a caller sends may end a connection's task, let alone the process.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
 from fastext import response
-from fastext._parse import Route, parse_target, select_flags
+from fastext._parse import FlagIndex, Route, parse_target, select_flags
 from fastext.cache import Cache
 from fastext.document import Document, Key, key_text
 from fastext.errors import (
@@ -34,7 +35,7 @@ class Handler:
     concurrent calls for one key. `version` is what `/ping` tells.
     """
 
-    __slots__ = ("_cache", "_fetch", "_log", "_ping")
+    __slots__ = ("_cache", "_fetch", "_indexing", "_log", "_ping")
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Handler:
         self._cache = cache
         self._fetch = fetch
         self._log = log
+        self._indexing: dict[Document, asyncio.Task[FlagIndex | None]] = {}
         self._ping = {"version": version}
 
     def handle(self, method: bytes, target: bytes) -> Reply | Awaitable[Reply]:
@@ -65,7 +67,7 @@ class Handler:
                 return response.json(200, {**self._ping})
             route = parse_target(path)
             document = self._cache.get(route.key)
-            if document is None:
+            if document is None or (route.flags and not document.flags_at_once):
                 return None
             if self._log.debugging:
                 return self._answer_and_log(route, document)
@@ -87,11 +89,23 @@ class Handler:
     async def _answer_later(self, target: bytes) -> Reply:
         try:
             route = parse_target(origin_form(target))
-            return answer(route, await self._fetch(route.key))
+            document = await self._fetch(route.key)
+            if route.flags and not document.flags_at_once:
+                await self._indexed(document)
+            return answer(route, document)
         except FastextError as fault:
             return response.error(fault)
         except Exception as fault:
             return self._unforeseen(fault)
+
+    async def _indexed(self, document: Document) -> None:
+        """Find the flags of a large document on another thread, once for all who wait."""
+        indexing = self._indexing.get(document)
+        if indexing is None:
+            indexing = asyncio.ensure_future(asyncio.to_thread(lambda: document.flags))
+            self._indexing[document] = indexing
+            indexing.add_done_callback(lambda _: self._indexing.pop(document))
+        await asyncio.shield(indexing)
 
     def _unforeseen(self, fault: Exception) -> Reply:
         self._log.exception("a request could not be answered", fault)

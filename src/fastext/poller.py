@@ -208,12 +208,15 @@ class Poller:
         session = entry.session
         first = entry.document is None
         start = self._now()
-        call = (lambda d: first_retrieval(session, d)) if first else session.poll
-        polled = self._workers.submit(call, self._poll_timeout_s)
+        poll = (lambda d: first_retrieval(session, d)) if first else session.poll
+        flags_wanted = entry.document is not None and entry.document.flags_known
+        polled = self._workers.submit(
+            lambda deadline: read(poll(deadline), flags_wanted), self._poll_timeout_s
+        )
         retrieval: asyncio.Future[Document] = polled.get_loop().create_future()
         entry.retrieval = retrieval
 
-        def ended(polled: asyncio.Future[Retrieved | None]) -> None:
+        def ended(polled: asyncio.Future[Document | None]) -> None:
             entry.retrieval = None
             try:
                 self._ended(entry, polled, start)
@@ -232,9 +235,7 @@ class Poller:
         polled.add_done_callback(ended)
         return retrieval
 
-    def _ended(
-        self, entry: _Entry, polled: asyncio.Future[Retrieved | None], start: Moment
-    ) -> None:
+    def _ended(self, entry: _Entry, polled: asyncio.Future[Document | None], start: Moment) -> None:
         """Take in what a worker brought, and set when to ask again."""
         fault = self._fault_of(entry, polled)
         entry.since = self._now()
@@ -258,7 +259,7 @@ class Poller:
             fault.message = f"configuration '{key_text(entry.key)}': {fault.message}"
 
     def _fault_of(
-        self, entry: _Entry, polled: asyncio.Future[Retrieved | None]
+        self, entry: _Entry, polled: asyncio.Future[Document | None]
     ) -> UpstreamError | None:
         fault = polled.exception()
         if fault is None:
@@ -272,15 +273,14 @@ class Poller:
             return UpstreamError(fault.message)
         return UpstreamError(f"internal error: {type(fault).__name__}; the log says more")
 
-    def _take_in(self, entry: _Entry, got: Retrieved | None, took: str) -> None:
+    def _take_in(self, entry: _Entry, document: Document | None, took: str) -> None:
         name = key_text(entry.key)
         known = entry.document
         # An empty answer with something known is "unchanged" even where a session is new: the
         # service has no other way to say that nothing is there, and nothing is no configuration.
-        if got is None or (not got.content and known is not None):
+        if document is None or (not document.content and known is not None):
             self._log.debug(f"verified latest data for '{name}' in {took}")
             return
-        document = Document(got.content, got.content_type, got.version_label)
         if known is None:
             self._log.info(f"retrieved initial data for '{name}' in {took}")
         elif document.follows(known):
@@ -293,6 +293,20 @@ class Poller:
                 return
         entry.document = document
         self._cache.put(entry.key, document)
+
+
+def read(got: Retrieved | None, flags_wanted: bool) -> Document | None:
+    """The document that was retrieved, ready to be served. On a worker.
+
+    Where flags of the last one were asked for they will be asked of this one as well, and are
+    found here, where nobody waits for it.
+    """
+    if got is None:
+        return None
+    document = Document(got.content, got.content_type, got.version_label)
+    if flags_wanted:
+        _ = document.flags
+    return document
 
 
 def first_retrieval(session: ConfigurationSession, deadline: Deadline) -> Retrieved | None:
