@@ -147,7 +147,10 @@ def large_flags():
 
 
 def test_the_flags_of_a_large_document_are_found_on_another_thread_once_for_all(monkeypatch):
-    scene = Scene()
+    async def cached(key):
+        return scene.cache.get(key)
+
+    scene = Scene(cached)
     found_on = []
     index_flags = document.index_flags
 
