@@ -21,6 +21,8 @@
     |   +-- Throttled               429
     |   +-- Unavailable             502  no usable answer: refused, reset, garbage, 5xx, credentials
     |   +-- TimedOut                504  no complete answer within the poll time-out
+    +-- ContentError            a document, or a part of it, cannot be used as what it claims to be
+    |   +-- IonError
     +-- LifecycleError          Lambda or the sandbox did not let us start as asked
         +-- ExtensionsApiError      the Extensions API refused or could not be reached
         +-- PortTaken               the HTTP port is in use
@@ -130,6 +132,14 @@ class Unavailable(UpstreamError):
 
 class TimedOut(UpstreamError):
     status = 504
+
+
+class ContentError(FastextError):
+    """A document, or a part of it, cannot be used as what it claims to be."""
+
+
+class IonError(ContentError):
+    """Malformed Ion, or more of it than is read; the message says where in the document."""
 
 
 class LifecycleError(FastextError):
