@@ -49,7 +49,7 @@ class Program:
         }
         given = {"HTTP_PORT": str(self.port), "LOG_LEVEL": "debug", **(variables or {})}
         for name, value in given.items():
-            plain = name.startswith(("AWS_", "SSL_")) or name.lower().endswith("_proxy")
+            plain = name.startswith(("AWS_", "SSL_", "FASTEXT_")) or name.lower().endswith("_proxy")
             environ[name if plain else f"AWS_APPCONFIG_EXTENSION_{name}"] = value
         self.log = ""
         self._grown = threading.Condition()
@@ -87,16 +87,18 @@ class Program:
         self.wait_for_log("serving on localhost")
         return self
 
-    def request(self, target: str, method: str = "GET", timeout_s: float = 20.0) -> Reply:
+    def request(
+        self, target: str, method: str = "GET", timeout_s: float = 20.0, **fields: str
+    ) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
-            connection.request(method, target)
+            connection.request(method, target, headers=fields)
             return Reply(connection.getresponse())
         finally:
             connection.close()
 
-    def get(self, target: str = FEATURES) -> Reply:
-        return self.request(target)
+    def get(self, target: str = FEATURES, **fields: str) -> Reply:
+        return self.request(target, **fields)
 
     def wait(self, timeout_s: float = 10.0) -> int:
         """The exit status, when the process has ended."""

@@ -16,10 +16,14 @@ TESTS = Path(__file__).parent
 LEVELS = [
     {"__init__"},
     {"errors", "settings", "places", "ion_values"},
-    {"_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "answers",
+    {"_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "answers", "context",
      "signature", "endpoints", "stand_ins", "ion_scanner", "ion_binary"},
-    {"document", "boot", "workers", "tls", "ion_text"},
-    {"cache", "response", "session", "request", "transport", "exchange", "ion"},
+    {"boot", "workers", "tls", "ion_text"},
+    {"ion"},
+    {"rules"},
+    {"variants"},
+    {"document"},
+    {"cache", "response", "session", "request", "transport", "exchange"},
     {"handler", "credentials", "client", "poller"},
     {"_lane", "direct"},
     {"protocol", "head_start"},
@@ -33,9 +37,10 @@ LATE = {  # inside functions only
     ("boot", "head_start"),
     ("boot", "usage"),
     ("boot", "last_resort"),
+    ("extension", "ion"),
 }
 
-REQUEST_SIDE = {"_lane", "listener", "request", "response", "handler", "protocol"}
+REQUEST_SIDE = {"_lane", "context", "listener", "request", "response", "handler", "protocol"}
 REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api", "answers",
                 "credentials", "deadline", "direct", "endpoints", "exchange", "head_start",
                 "signature", "tls"}  # fmt: skip
@@ -48,8 +53,9 @@ HOMES = {
     "hmac": {"signature"},
     "hashlib": {"signature"},
     "httptools": {"request", "protocol"},
+    "re2": {"rules"},
     "uvloop": {"extension"},
-    "orjson": {"_parse", "response", "extension"},
+    "orjson": {"_parse", "response", "variants", "extension"},
     "posix": {"boot"},
 }
 

@@ -67,6 +67,10 @@ def test_a_configuration_arrives_whole(client_of, appconfig):
     assert start.body["RequiredMinimumPollIntervalInSeconds"] == 45
     assert (start.access_key, start.signing_name) == ("AKIAFASTEXT", "appconfig")
     assert "fastext/" in start.fields["user-agent"]
+    accept = "application/ion;type=AWS.AppConfig.FeatureFlags;q=1.0,*/*;q=0.1"
+    assert {call.fields.get("accept") for call in appconfig.calls if call.operation == GET} == {
+        accept
+    }
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, 2_000_000])

@@ -306,3 +306,30 @@ def test_what_the_service_says_reaches_the_caller(start, appconfig):
     assert "shop:production:nothing" in body["Message"]
     assert body["ResourceType"] == "ConfigurationProfile"
     assert body["ReferencedBy"] == {"ConfigurationProfileIdentifier": "nothing"}
+
+
+# ---------------------------------------------------------------- variants
+
+
+def test_variants_are_evaluated_and_a_malformed_rule_never_replaces_them(start, quick, lambda_api):
+    appconfig = quick
+    good = 'f::[A::[(eq $x "1"), "{\\"enabled\\":true}"], "{\\"enabled\\":false}"]'
+    ion = "application/ion; type=AWS.AppConfig.FeatureFlags"
+    appconfig.deploy("shop", "production", "features", good.encode(), ion, version_label="v1")
+    program = start(**in_lambda(appconfig, lambda_api, LOG_LEVEL="info"))
+    lambda_api.wait_next(1)
+    path = "/applications/shop/environments/production/configurations/features?flag=f"
+    for _ in range(3):
+        reply = program.get(path, Context="x=1")
+        assert json.loads(reply.content) == {"_variant": "A", "enabled": True}
+        assert json.loads(program.get(path).content) == {"enabled": False}
+    appconfig.deploy(
+        "shop", "production", "features", good.replace("eq", "equals").encode(), ion,
+        version_label="v2",
+    )  # fmt: skip
+    lambda_api.invoke()
+    program.wait_for_log(
+        r"ERROR retrieve failure for 'shop:production:features': the new version cannot be used: "
+        r"flag 'f', variant 'A': 'equals' is no operator"
+    )
+    assert json.loads(program.get(path, Context="x=1").content)["_variant"] == "A"

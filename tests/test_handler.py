@@ -31,8 +31,8 @@ class Scene:
     async def nothing(self, key):
         raise AssertionError(f"fetched {key}")
 
-    def ask(self, target, method=b"GET"):
-        reply = self.handler.handle(method, target)
+    def ask(self, target, method=b"GET", fields=()):
+        reply = self.handler.handle(method, target, fields)
         if asyncio.iscoroutine(reply):
             reply = asyncio.run(reply)
         return reply
@@ -172,3 +172,63 @@ def test_the_flags_of_a_large_document_are_found_on_another_thread_once_for_all(
     assert len(found_on) == 1
     assert scene.ask(target).status == 200, "from now on at once"
     assert scene.handler.lookup(target) is not None
+
+
+# ---------------------------------------------------------------- variants
+
+VARIANTS = rb"""
+color::[Blue::[(eq $country "NL"), "{\"_variant\":\"Blue\",\"enabled\":true}"],
+        "{\"_variant\":\"Red\",\"enabled\":true}"]
+plain::"{\"enabled\":true}"
+"""
+ION = "application/ion; type=AWS.AppConfig.FeatureFlags"
+COLOR = b"/applications/a/environments/b/configurations/c?flag=color"
+
+
+@pytest.fixture
+def varied():
+    scene = Scene()
+    scene.cache.put(("a", "b", "c"), document.read_document(VARIANTS, ION, "v1", dict))
+    return scene
+
+
+def variant(reply):
+    assert reply.status == 200
+    assert b"Content-Type: application/json\r\n" in reply.head
+    return orjson.loads(reply.body)["_variant"]
+
+
+def test_the_caller_s_context_chooses_the_variant(varied):
+    assert variant(varied.ask(COLOR)) == "Red"
+    assert variant(varied.ask(COLOR, fields=[(b"context", b"country=NL")])) == "Blue"
+    assert variant(varied.ask(COLOR, fields=[(b"context", b"country=BE,x=1")])) == "Red"
+    whole = varied.ask(COLOR.partition(b"?")[0], fields=[(b"context", b"country=NL")])
+    assert orjson.loads(whole.body) == {
+        "color": {"_variant": "Blue", "enabled": True}, "plain": {"enabled": True},
+    }  # fmt: skip
+
+
+def test_the_same_context_gets_the_same_reply_without_evaluation(varied):
+    first = varied.ask(COLOR, fields=[(b"context", b"a=1,country=NL")])
+    assert varied.ask(COLOR, fields=[(b"context", b"country=NL"), (b"context", b"a=1")]) is first
+    assert varied.ask(COLOR, fields=[(b"context", b"country=NL")]) is not first
+
+
+def test_a_bad_context_is_refused_where_it_counts_and_nowhere_else(varied):
+    bad = [(b"context", b"nonsense")]
+    assert varied.ask(COLOR, fields=bad).status == 400
+    assert varied.ask(COLOR.replace(b"color", b"plain"), fields=bad).status == 200
+    assert varied.ask(BASE + b"flags?flag=a", fields=bad).status == 200
+
+
+def test_an_unknown_flag_of_a_document_with_variants_is_named(varied):
+    reply = varied.ask(COLOR.replace(b"color", b"x"))
+    assert reply.status == 404
+    assert message(reply) == "configuration 'a:b:c': no such flag: 'x'"
+
+
+def test_a_hundred_thousand_contexts_leave_a_bounded_memory(varied):
+    for number in range(2000):
+        varied.ask(COLOR, fields=[(b"context", b"n=%d" % number)])
+    kept = varied.cache.get(("a", "b", "c")).replies
+    assert 0 < len(kept) <= 256

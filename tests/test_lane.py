@@ -24,7 +24,7 @@ class World:
         self.dates = 0
         self.lane = Lane(self.lookup, WholeRequests().accept, self.date)
 
-    def lookup(self, target):
+    def lookup(self, target, fields=()):
         self.asked.append(target)
         return self.replies.get(target)
 
@@ -158,3 +158,52 @@ def test_what_it_answers_the_protocol_would_answer_too(line, fields, end):
         assert with_lane.transport.closed == alone.transport.closed
     finally:
         loop.close()
+
+
+# ---------------------------------------------------------------- what callers say of themselves
+
+
+class VariedWorld(World):
+    """Replies that tell the fields that they were asked with."""
+
+    def lookup(self, target, fields=()):
+        self.asked.append((target, tuple(fields)))
+        said = b",".join(name + b"=" + value for name, value in fields)
+        return response.Reply(200, b"", target + b"|" + said, varies=target != b"/same")
+
+
+def body(answer):
+    return answer[0].partition(b"\r\n\r\n")[2]
+
+
+@pytest.fixture
+def varied():
+    return VariedWorld()
+
+
+def test_a_reply_that_varies_is_given_to_that_context_alone(varied):
+    for _ in range(3):  # the first time, the second, and from the wire cache
+        assert body(varied.answer(get(fields=b"Context: a=1\r\n"))) == b"/a|context=a=1"
+        assert body(varied.answer(get(fields=b"CONTEXT:\t a=2 \r\n"))) == b"/a|context=a=2"
+        assert body(varied.answer(get(fields=b"Entity-Id: u\r\n"))) == b"/a|entity-id=u"
+        assert body(varied.answer(get())) == b"/a|"
+        two = b"Context: a=1\r\nX: y\r\nContext: b=2\r\n"
+        assert body(varied.answer(get(fields=two))) == b"/a|context=a=1,context=b=2"
+
+
+def test_a_reply_that_does_not_vary_is_looked_up_once(varied):
+    for number in range(10):
+        varied.answer(get(b"/same", fields=b"Context: a=%d\r\n" % number))
+    assert len(varied.asked) == 1
+
+
+def test_replies_to_many_contexts_are_bounded_in_bytes():
+    class Large(World):
+        def lookup(self, target, fields=()):
+            return response.Reply(200, b"", b"x" * 100_000, varies=True)
+
+    world = Large()
+    for number in range(500):
+        for _ in range(2):
+            world.answer(get(fields=b"Context: a=%d\r\n" % number))
+    assert len(world.lane) <= 45, "4 MB of them at most"

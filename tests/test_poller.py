@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fastext import poller as module
 from fastext.cache import Cache
 from fastext.deadline import Deadline
+from fastext.document import read_document
 from fastext.errors import (
     AccessDenied,
     InvalidUpstreamRequest,
@@ -112,6 +113,10 @@ def got(content, label="", content_type="text/plain"):
     return Retrieved(content, content_type, label, "t", 0.0)
 
 
+def read(got):
+    return read_document(got.content, got.content_type, got.version_label, dict)
+
+
 class Scene:
     def __init__(self, loop, timers=False, **answers):
         self.loop = loop
@@ -122,7 +127,7 @@ class Scene:
         self.clock = Moment(1000.0, 1e9)
         self.sessions = []
         self.poller = Poller(
-            self.cache, self.workers, self.new_session, Log("debug", self.write, lambda: 0.0),
+            self.cache, self.workers, self.new_session, read, Log("debug", self.write, lambda: 0.0),
             poll_interval_s=45.0, poll_timeout_s=3.0, timers=timers, now=lambda: self.clock,
         )  # fmt: skip
 

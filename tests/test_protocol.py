@@ -102,14 +102,14 @@ class EchoHandler:
         self.loop = loop
         self.waiting = deque()
 
-    def lookup(self, target):
+    def lookup(self, target, fields=()):
         reply = self.handle(b"GET", target)
         if isinstance(reply, response.Reply):
             return reply
         self.waiting.pop()
         return None
 
-    def handle(self, method, target):
+    def handle(self, method, target, fields=()):
         reply = response.json(200, {"target": target.decode()})
         if target.startswith(b"/big"):
             reply = response.Reply(200, b"", b"x" * 100_000)

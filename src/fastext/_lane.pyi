@@ -3,7 +3,7 @@
 The lane answers what the protocol would answer, with the same bytes, or leaves it alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import final
 
 from typing_extensions import disjoint_base  # for type checkers alone: stubs are not run
@@ -14,14 +14,15 @@ from fastext.response import Reply
 class Lane:
     """Replies that are ready, by the bytes of the request and by its target.
 
-    `lookup` gives the reply to a GET of a target, or None where a document must be fetched first;
+    `lookup` gives the reply to a GET of a target with some fields, those that say something of the
+    caller (Context, Entity-Id), or None where a document must be fetched first;
     `accepts` says whether httptools takes some bytes for one whole request; `date` gives the Date
     of now. Both caches are bounded, by entries and by bytes.
     """
 
     def __init__(
         self,
-        lookup: Callable[[bytes], Reply | None],
+        lookup: Callable[[bytes, Sequence[tuple[bytes, bytes]]], Reply | None],
         accepts: Callable[[bytes], bool],
         date: Callable[[], bytes],
     ) -> None: ...

@@ -85,6 +85,7 @@ cdef class Ready:
     cdef object reply           # response.Reply
     cdef bytes connection       # the Connection field's line, or nothing
     cdef readonly bint close
+    cdef bint varies            # with what the caller says of itself
     cdef long second            # for which `wire` holds the right Date
     cdef bytes wire
     cdef bytes body             # what follows `wire`, or None
@@ -93,9 +94,15 @@ cdef class Ready:
         self.reply = reply
         self.connection = b"Connection: close\r\n" if close else b""
         self.close = close
+        self.varies = reply.varies
         self.second = -1
         self.wire = b""
         self.body = None
+
+    cdef Py_ssize_t bytes_kept(self) except -1:
+        """What it costs to keep this: the body, and its copy in `wire` where it is small."""
+        cdef Py_ssize_t body = len(self.reply.body)
+        return self.reply.own_bytes + (body if body <= JOIN_BELOW_BYTES else 0)
 
     cdef int renew(self, long second, Lane lane) except -1:
         """Make `wire` right for `second`."""
@@ -143,6 +150,7 @@ cdef struct Request:
     Cursor target
     Cursor target_end
     bint close
+    bint context            # whether a field says something of the caller
 
 
 cdef bint is_simple(bytes data, Request* found) noexcept:
@@ -168,7 +176,7 @@ cdef bint is_simple(bytes data, Request* found) noexcept:
     if end - cursor < 13 or memcmp(cursor, b" HTTP/1.1\r\n", 11) != 0:
         return False
     cursor += 11
-    found.close = False
+    found.close = found.context = False
     while cursor < end - 2:
         line_end = <Cursor>memchr(cursor, c'\r', end - cursor)
         if line_end == cursor:
@@ -195,13 +203,17 @@ cdef bint is_simple(bytes data, Request* found) noexcept:
                     found.close = True
                 elif not is_word(value, value_end - value, b"keep-alive", 10):
                     return False
+            elif is_word(cursor, name_end - cursor, b"context", 7):
+                found.context = True
             elif is_word(cursor, name_end - cursor, b"content-length", 14):
                 return False
         elif c == c't':
             if is_word(cursor, name_end - cursor, b"transfer-encoding", 17):
                 return False
         elif c == c'e':
-            if is_word(cursor, name_end - cursor, b"expect", 6):
+            if is_word(cursor, name_end - cursor, b"entity-id", 9):
+                found.context = True
+            elif is_word(cursor, name_end - cursor, b"expect", 6):
                 return False
         elif c == c'u':
             if is_word(cursor, name_end - cursor, b"upgrade", 7):
@@ -210,10 +222,21 @@ cdef bint is_simple(bytes data, Request* found) noexcept:
     return hosts == 1
 
 
+cdef list context_fields(bytes data):
+    """The fields that say something of the caller, of a request that is simple."""
+    fields = []
+    for line in data[:-4].split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        if name == b"context" or name == b"entity-id":
+            fields.append((name, value.strip(b" \t")))
+    return fields
+
+
 # ---------------------------------------------------------------- the lane
 
 cdef class Lane:
-    cdef object lookup          # target -> Reply, or None where something must be fetched
+    cdef object lookup          # target, fields -> Reply, or None where something must be fetched
     cdef object accepts         # bytes -> whether httptools takes them for one whole request
     cdef object date            # () -> the Date of now
     cdef dict wire              # request bytes -> Ready
@@ -264,12 +287,14 @@ cdef class Lane:
         )
         name = b"!" + target if request.close else target
         ready = self.targets.get(name)
-        if ready is None:
-            reply = self.lookup(target)
+        if ready is None or (request.context and ready.varies):
+            reply = self.lookup(target, context_fields(data) if request.context else ())
             if reply is None:
                 return None
             ready = Ready(reply, request.close)
-            self.keep(self.targets, name, ready, min(len(reply.body), JOIN_BELOW_BYTES))
+            # What is kept under a target is the reply to who says nothing of itself.
+            if not (request.context and ready.varies):
+                self.keep(self.targets, name, ready, ready.bytes_kept())
         self.remember(data, ready)
         return ready
 
@@ -278,7 +303,7 @@ cdef class Lane:
         cdef uint64_t known = <uint64_t>hash(data)
         cdef uint64_t* place = &self.seen[known % REMEMBERED]
         if place[0] == known:
-            self.keep(self.wire, data, ready, 0)
+            self.keep(self.wire, data, ready, ready.bytes_kept() if ready.varies else 0)
         else:
             place[0] = known
         return 0

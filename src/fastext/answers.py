@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+# What the agent asks for (seen on the wire): feature flags with their rules, which the service
+# gives as Ion where any flag has variants, and everything else as it is.
+ACCEPT = "application/ion;type=AWS.AppConfig.FeatureFlags;q=1.0,*/*;q=0.1"
+
 START, GET = "StartConfigurationSession", "GetLatestConfiguration"
 
 THROTTLING = frozenset({"ThrottlingException", "TooManyRequestsException", "Throttling"})

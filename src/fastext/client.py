@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import botocore.session
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import (
     CredentialProvider,
@@ -29,7 +29,7 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
 from fastext import __version__
-from fastext.answers import GET, START, service_error
+from fastext.answers import ACCEPT, GET, START, service_error
 from fastext.deadline import Deadline
 from fastext.document import Key
 from fastext.errors import FastextError, Unavailable, UpstreamError
@@ -152,6 +152,13 @@ class AppConfigData:
             )
             return AWSResponse(request.url, answer.status, answer.fields, _Content(answer.content))
 
+        def ask_for_rules(request: AWSRequest, **_: object) -> None:
+            request.headers["Accept"] = ACCEPT
+
+        if service == "appconfigdata":
+            client.meta.events.register(
+                "request-created.appconfigdata.GetLatestConfiguration", ask_for_rules
+            )
         # An answer that a handler of this event gives is taken instead of botocore's own sending.
         client.meta.events.register_first("before-send", send)
         return client

@@ -12,7 +12,7 @@ import os
 import time
 
 from fastext import __version__
-from fastext.answers import EXPIRED_CREDENTIALS, GET, START, service_error
+from fastext.answers import ACCEPT, EXPIRED_CREDENTIALS, GET, START, service_error
 from fastext.credentials import (
     ECS_ENDPOINT,
     TRUSTED_HOSTS,
@@ -263,7 +263,9 @@ class DirectAppConfigData:
             ";".join(sorted(fields)),
         )
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        if content:
+        if not content:
+            lines += f"accept: {ACCEPT}\r\n"
+        else:
             lines += f"content-length: {len(content)}\r\n"
         request = (
             f"{method} {path}{'?' if query else ''}{query} HTTP/1.1\r\n{lines}"

@@ -6,6 +6,13 @@ be set to anything), so it is checked here before it may become a header field o
 
 from fastext._parse import DECODED_BYTES, FlagIndex, index_flags
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from fastext.rules import VariantFlags
+
 # application, environment, configuration profile: names or IDs, as the caller wrote them.
 # A profile asked for by name and by ID is two configurations, because the data API never tells
 # that they are one.
@@ -39,10 +46,12 @@ class Document:
 
     `content` are the bytes as they came; `content_type` and `version_label` ("" where the
     deployed version has none) are fit for header fields; `version` counts changes of the content,
-    from 1.
+    from 1. `variants` is there where flags have variants; then `warnings` has a line for each flag
+    that cannot be evaluated in full, and `replies` is room for what was evaluated.
     """
 
-    __slots__ = ("_flags", "content", "content_type", "version", "version_label")
+    __slots__ = ("_flags", "content", "content_type", "replies", "variants", "version",
+                 "version_label", "warnings")  # fmt: skip
 
     def __init__(
         self, content: bytes, content_type: str, version_label: str = "", version: int = 1
@@ -56,11 +65,18 @@ class Document:
         self.version_label = version_label if is_field_value(version_label) else ""
         self.version = version
         self._flags: FlagIndex | object | None = _UNREAD
+        self.variants: VariantFlags | None = None
+        self.warnings: list[str] = []
+        self.replies: dict[tuple[object, ...], Any] = {}
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case."""
+        return self.content_type.partition(";")[0].strip().lower()
 
     @property
     def is_json(self) -> bool:
-        media_type = self.content_type.partition(";")[0].strip().lower()
-        return media_type == "application/json" or media_type.endswith("+json")
+        return self.media_type == "application/json" or self.media_type.endswith("+json")
 
     @property
     def flags(self) -> FlagIndex | None:
@@ -82,3 +98,32 @@ class Document:
     def follows(self, other: "Document") -> bool:
         """Whether this is a change of `other`'s content, not only of its description."""
         return (self.content, self.content_type) != (other.content, other.content_type)
+
+
+def read_document(
+    content: bytes,
+    content_type: str,
+    version_label: str,
+    symbols: "Callable[[], Mapping[int, str]]",
+) -> Document:
+    """A document as it was retrieved, with its variants compiled.
+
+    `symbols` gives texts of Ion's symbol IDs; it is asked for Ion alone.
+
+    Raises ContentError where its flags have variants and are malformed.
+    """
+    document = Document(content, content_type, version_label)
+    read = None
+    if document.media_type == "application/ion":
+        from fastext.variants import (
+            read_ion_flags,
+        )  # late: an ordinary document needs nothing of it
+
+        read = read_ion_flags(content, symbols())
+    elif document.is_json and b'"_variants"' in content:
+        from fastext.variants import read_json_flags
+
+        read = read_json_flags(content)
+    if read is not None:
+        document.variants, document.warnings = read.flags, read.warnings
+    return document

@@ -21,8 +21,12 @@
     |   +-- Throttled               429
     |   +-- Unavailable             502  no usable answer: refused, reset, garbage, 5xx, credentials
     |   +-- TimedOut                504  no complete answer within the poll time-out
+    |   +-- Unusable                502  a document that is not what it claims to be
     +-- ContentError            a document, or a part of it, cannot be used as what it claims to be
     |   +-- IonError
+    |   +-- VariantsError
+    |   +-- RuleError
+    |       +-- UnknownSymbolError
     +-- LifecycleError          Lambda or the sandbox did not let us start as asked
         +-- ExtensionsApiError      the Extensions API refused or could not be reached
         +-- PortTaken               the HTTP port is in use
@@ -134,12 +138,30 @@ class TimedOut(UpstreamError):
     status = 504
 
 
+class Unusable(UpstreamError):
+    """What the service gave is not what it claims to be, such as flags with a malformed rule."""
+
+    status = 502
+
+
 class ContentError(FastextError):
     """A document, or a part of it, cannot be used as what it claims to be."""
 
 
 class IonError(ContentError):
     """Malformed Ion, or more of it than is read; the message says where in the document."""
+
+
+class VariantsError(ContentError):
+    """A flag with variants that is not made as one; the message says which and why."""
+
+
+class RuleError(ContentError):
+    """A rule that cannot be compiled."""
+
+
+class UnknownSymbolError(RuleError):
+    """A rule with a symbol of which only the ID is known: AWS does not publish its tables."""
 
 
 class LifecycleError(FastextError):

@@ -28,7 +28,7 @@ from fastext._lane import Lane
 from fastext.boot import BACKLOG, INVOKE, Start, listen
 from fastext.cache import Cache
 from fastext.deadline import Deadline
-from fastext.document import Document, Key
+from fastext.document import Document, Key, read_document
 from fastext.errors import ExtensionsApiError, PortTaken
 from fastext.extensions_api import member
 from fastext.handler import Handler
@@ -92,6 +92,7 @@ class Extension:
         self._log = log
         self._loop = loop
         self._ended = asyncio.Event()
+        self._symbols: Mapping[int, str] | None = None
         head_start = start.head_start
         assert head_start is not None
         self._head_start = head_start
@@ -107,6 +108,9 @@ class Extension:
             cache,
             Workers(loop, settings.max_connections, late.load if client is late else _ready),
             new_session,
+            lambda got: read_document(
+                got.content, got.content_type, got.version_label, self._ion_symbols
+            ),
             log,
             poll_interval_s=settings.poll_interval_s,
             poll_timeout_s=settings.poll_timeout_s,
@@ -161,6 +165,20 @@ class Extension:
             await self._serve(listen(self._start.port))
         except PortTaken as fault:
             self._log.debug(fault.message)
+
+    def _ion_symbols(self) -> Mapping[int, str]:
+        """What FASTEXT_ION_SYMBOLS says, read when the first Ion document arrives."""
+        path = self._settings.ion_symbols
+        if self._symbols is None and path:
+            from fastext.ion import parse_symbols
+
+            try:
+                with open(path, "rb") as file:
+                    self._symbols = parse_symbols(file.read())
+            except (OSError, ValueError) as fault:
+                self._log.error(f"FASTEXT_ION_SYMBOLS: '{path}' {fault}; it is not used")
+        self._symbols = self._symbols or {}
+        return self._symbols
 
     def _documents_changed(self) -> None:
         if self._lane is not None:

@@ -7,11 +7,12 @@ a caller sends may end a connection's task, let alone the process.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastext import response
 from fastext._parse import FlagIndex, Route, parse_target, select_flags
 from fastext.cache import Cache
+from fastext.context import read_context
 from fastext.document import Document, Key, key_text
 from fastext.errors import (
     BadRequest,
@@ -23,6 +24,19 @@ from fastext.errors import (
 )
 from fastext.logs import Log, duration
 from fastext.response import Reply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fastext.rules import VariantFlags
+
+# Header fields: lower-case name and value.
+Fields = Sequence[tuple[bytes, bytes]]
+
+JSON = "application/json"
+
+# Evaluated replies that a document keeps, by flags and context; larger ones are not kept.
+MAX_KEPT_REPLIES = 256
+MAX_KEPT_BODY_BYTES = 16 * 1024
 
 # Targets are shown in messages up to this length.
 _SHOWN = 200
@@ -50,16 +64,19 @@ class Handler:
         self._indexing: dict[Document, asyncio.Task[FlagIndex | None]] = {}
         self._ping = {"version": version}
 
-    def handle(self, method: bytes, target: bytes) -> Reply | Awaitable[Reply]:
-        """The reply, or for a document that must be fetched an awaitable of it; never raises."""
+    def handle(self, method: bytes, target: bytes, fields: Fields = ()) -> Reply | Awaitable[Reply]:
+        """The reply, or for a document that must be fetched an awaitable of it; never raises.
+
+        `fields` are the request's, by lower-case name.
+        """
         if method not in (b"GET", b"HEAD"):
             name, shown = method[:_SHOWN].decode("latin-1"), target[:_SHOWN].decode("latin-1")
             message = f"method {name} is not allowed, use GET or HEAD (for '{shown}')"
             return response.error(MethodNotAllowed(message))
-        reply = self.lookup(target)
-        return self._answer_later(target) if reply is None else reply
+        reply = self.lookup(target, fields)
+        return self._answer_later(target, fields) if reply is None else reply
 
-    def lookup(self, target: bytes) -> Reply | None:
+    def lookup(self, target: bytes, fields: Fields = ()) -> Reply | None:
         """The reply to a GET of `target`, or None where it must be fetched first; never raises."""
         try:
             path = origin_form(target)
@@ -70,8 +87,8 @@ class Handler:
             if document is None or (route.flags and not document.flags_at_once):
                 return None
             if self._log.debugging:
-                return self._answer_and_log(route, document)
-            return answer(route, document)
+                return self._answer_and_log(route, document, fields)
+            return answer(route, document, fields)
         except RequestError as fault:
             if isinstance(fault, BadRequest):
                 fault.message = f"{fault.message} (in '{target[:_SHOWN].decode('latin-1')}')"
@@ -79,20 +96,20 @@ class Handler:
         except Exception as fault:
             return self._unforeseen(fault)
 
-    def _answer_and_log(self, route: Route, document: Document) -> Reply:
+    def _answer_and_log(self, route: Route, document: Document, fields: Fields) -> Reply:
         start = time.perf_counter()
-        reply = answer(route, document)
+        reply = answer(route, document, fields)
         took = duration(time.perf_counter() - start)
         self._log.debug(f"returned local data for '{key_text(route.key)}' in {took}")
         return reply
 
-    async def _answer_later(self, target: bytes) -> Reply:
+    async def _answer_later(self, target: bytes, fields: Fields) -> Reply:
         try:
             route = parse_target(origin_form(target))
             document = await self._fetch(route.key)
             if route.flags and not document.flags_at_once:
                 await self._indexed(document)
-            return answer(route, document)
+            return answer(route, document, fields)
         except FastextError as fault:
             return response.error(fault)
         except Exception as fault:
@@ -112,8 +129,10 @@ class Handler:
         return response.error(FastextError("internal error; the log says more"))
 
 
-def answer(route: Route, document: Document) -> Reply:
-    """What `route` asks of `document`. Raises NotFeatureFlags or UnknownFlag."""
+def answer(route: Route, document: Document, fields: Fields) -> Reply:
+    """What `route` asks of `document`. Raises NotFeatureFlags, UnknownFlag or BadRequest."""
+    if document.variants is not None:
+        return evaluated(route, document, document.variants, fields)
     if not route.flags:
         return response.ok(document)
     flags = document.flags
@@ -127,6 +146,26 @@ def answer(route: Route, document: Document) -> Reply:
     except UnknownFlag as fault:
         fault.message = f"configuration '{key_text(route.key)}': {fault.message}"
         raise
+
+
+def evaluated(route: Route, document: Document, variants: "VariantFlags", fields: Fields) -> Reply:
+    """The flags with their variants chosen by the context; the same context gets a kept reply."""
+    missing = variants.missing(route.flags)
+    if missing:
+        names = ", ".join(map(repr, missing))
+        raise UnknownFlag(f"configuration '{key_text(route.key)}': no such flag: {names}")
+    varies = variants.varies(route.flags)
+    context = read_context(fields) if varies and fields else {}
+    known = (route.flags, *sorted(context.items()))
+    reply = document.replies.get(known)
+    if reply is None:
+        body = variants.evaluate(route.flags, context)
+        reply = response.ok(document, body, content_type=JSON, varies=varies)
+        if len(body) <= MAX_KEPT_BODY_BYTES:
+            if len(document.replies) >= MAX_KEPT_REPLIES:
+                document.replies.clear()
+            document.replies[known] = reply
+    return reply
 
 
 def origin_form(target: bytes) -> bytes:

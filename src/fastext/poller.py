@@ -19,12 +19,14 @@ from fastext.deadline import Deadline
 from fastext.document import Document, Key, key_text
 from fastext.errors import (
     AccessDenied,
+    ContentError,
     FastextError,
     InvalidUpstreamRequest,
     NotFound,
     Throttled,
     TooManyConfigurations,
     Unavailable,
+    Unusable,
     UpstreamError,
 )
 from fastext.logs import Log, duration
@@ -118,8 +120,9 @@ class _Entry:
 
 
 class Poller:
-    """Fills `cache` by sessions that `new_session` makes.
+    """Fills `cache` by sessions that `new_session` makes, with documents that `read` makes.
 
+    `read` runs on a worker, and raises ContentError where a document cannot be used.
     `timers` says whether every configuration polls by a timer of its own, or only when
     `refresh_due` is called.
     """
@@ -129,6 +132,7 @@ class Poller:
         cache: Cache,
         workers: Workers,
         new_session: Callable[[Key], ConfigurationSession],
+        read: Callable[[Retrieved], Document],
         log: Log,
         *,
         poll_interval_s: float,
@@ -139,6 +143,7 @@ class Poller:
         self._cache = cache
         self._workers = workers
         self._new_session = new_session
+        self._read = read
         self._log = log
         self._poll_interval_s = poll_interval_s
         self._poll_timeout_s = poll_timeout_s
@@ -209,10 +214,18 @@ class Poller:
         first = entry.document is None
         start = self._now()
         poll = (lambda d: first_retrieval(session, d)) if first else session.poll
+        # Where flags of the last version were asked for they will be asked of the next as well, and
+        # are found by the worker, where nobody waits for it.
         flags_wanted = entry.document is not None and entry.document.flags_known
-        polled = self._workers.submit(
-            lambda deadline: read(poll(deadline), flags_wanted), self._poll_timeout_s
-        )
+
+        def call(deadline: Deadline) -> Document | None:
+            got = poll(deadline)
+            document = self._read(got) if got is not None else None
+            if document is not None and flags_wanted:
+                _ = document.flags
+            return document
+
+        polled = self._workers.submit(call, self._poll_timeout_s)
         retrieval: asyncio.Future[Document] = polled.get_loop().create_future()
         entry.retrieval = retrieval
 
@@ -268,6 +281,8 @@ class Poller:
         entry.session = entry.session.copy()
         if isinstance(fault, UpstreamError):
             return fault
+        if isinstance(fault, ContentError):
+            return Unusable(f"the new version cannot be used: {fault.message}")
         self._log.exception(f"the retrieval of '{key_text(entry.key)}' broke", fault)
         if isinstance(fault, FastextError):
             return UpstreamError(fault.message)
@@ -291,22 +306,10 @@ class Poller:
             self._log.debug(f"verified latest data for '{name}' in {took}")
             if document.version_label == known.version_label:
                 return
+        for warning in document.warnings:
+            self._log.warn(f"configuration '{name}': {warning}")
         entry.document = document
         self._cache.put(entry.key, document)
-
-
-def read(got: Retrieved | None, flags_wanted: bool) -> Document | None:
-    """The document that was retrieved, ready to be served. On a worker.
-
-    Where flags of the last one were asked for they will be asked of this one as well, and are
-    found here, where nobody waits for it.
-    """
-    if got is None:
-        return None
-    document = Document(got.content, got.content_type, got.version_label)
-    if flags_wanted:
-        _ = document.flags
-    return document
 
 
 def first_retrieval(session: ConfigurationSession, deadline: Deadline) -> Retrieved | None:

@@ -279,7 +279,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         )
         self._exchanges.append(exchange)
         self._finished = last
-        reply = self._server.handler.handle(head.method, head.target)
+        reply = self._server.handler.handle(head.method, head.target, head.fields)
         if isinstance(reply, Reply):
             exchange.reply = reply
             self._flush()

@@ -54,13 +54,19 @@ class Date:
 class Reply:
     """A response but for Date and Connection.
 
-    `head` are the status line and the fields; `body` is what a GET gets.
+    `head` are the status line and the fields; `body` is what a GET gets. `varies` says that
+    another context would have got another reply to the same target. `own_bytes` is what it costs
+    to keep it: the body's size, unless it is the document's content, which is there anyway.
     """
 
-    __slots__ = ("body", "head", "status")
+    __slots__ = ("body", "head", "own_bytes", "status", "varies")
 
-    def __init__(self, status: int, fields: bytes, body: bytes) -> None:
+    def __init__(
+        self, status: int, fields: bytes, body: bytes, *, shared: bool = False, varies: bool = False
+    ) -> None:
         self.status = status
+        self.varies = varies
+        self.own_bytes = 0 if shared else len(body)
         self.head = b"%b%bContent-Length: %d\r\n" % (STATUS_LINES[status], fields, len(body))
         self.body = body
 
@@ -75,15 +81,23 @@ class Reply:
         return (b"%bDate: %b\r\n%b\r\n" % (self.head, date, connection), body)
 
 
-def ok(document: Document, body: bytes | None = None) -> Reply:
-    """200 with `document`, or with `body`, a part of it."""
+def ok(
+    document: Document,
+    body: bytes | None = None,
+    *,
+    content_type: str = "",
+    varies: bool = False,
+) -> Reply:
+    """200 with `document`, or with `body`, a part of it, of another type where that is named."""
     fields = b"Content-Type: %b\r\nConfiguration-Version: %d\r\n" % (
-        document.content_type.encode("ascii"),
+        (content_type or document.content_type).encode("ascii"),
         document.version,
     )
     if document.version_label:
         fields += b"Version-Label: %b\r\n" % document.version_label.encode("ascii")
-    return Reply(200, fields, document.content if body is None else body)
+    if body is None:
+        return Reply(200, fields, document.content, shared=True)
+    return Reply(200, fields, body, varies=varies)
 
 
 def json(status: int, value: dict[str, object], fields: bytes = b"") -> Reply:

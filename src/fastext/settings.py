@@ -209,6 +209,8 @@ VARIABLES = (
              "Endpoint of the AWS AppConfig Data service, such as a VPC endpoint's."),
     Variable("SERVICE_REGION", "service_region", _text, "", "Region",
              "Region of the AWS AppConfig service, if not the current one."),
+    Variable("FASTEXT_ION_SYMBOLS", "ion_symbols", _text, "", "path",
+             "JSON file of Ion symbols' texts by ID, for those that AWS does not publish."),
     Variable("FASTEXT_DATA_CLIENT", "data_client", _data_client, "direct", "client",
              "How AppConfig is called: by botocore, or direct, where the lean client suffices."),
 )  # fmt: skip
@@ -235,6 +237,7 @@ class Settings:
     service_endpoint: str | None
     service_region: str | None
     data_client: str
+    ion_symbols: str | None
     problems: tuple[str, ...]
 
     @classmethod
