@@ -41,6 +41,9 @@ MAX_REQUEST_LINE_BYTES = 8 * 1024
 # Go's and nginx's defaults are larger; a client of ours has no reason for more fields than these.
 MAX_HEAD_BYTES = 32 * 1024
 
+# Some old clients send one after the content of a request; a peer that sends nothing else is none.
+MAX_EMPTY_LINES = 16
+
 # Clients that pipeline at all send a handful; each one waiting costs us a reply's memory.
 MAX_PIPELINED = 64
 
@@ -126,9 +129,9 @@ class _Exchange:
 class HttpProtocol(LaneConnection, asyncio.Protocol):
     """The protocol of one connection; what is simple is answered by `LaneConnection` before."""
 
-    __slots__ = ("_awaiting_content", "_buffer", "_chunked", "_content_left", "_exchanges",
-                 "_finished", "_first", "_linger", "_paused", "_scanned", "_server", "_transport",
-                 "_writable")  # fmt: skip
+    __slots__ = ("_awaiting_content", "_buffer", "_chunked", "_content_left", "_empty_lines",
+                 "_exchanges", "_finished", "_first", "_linger", "_paused", "_scanned", "_server",
+                 "_transport", "_writable")  # fmt: skip
 
     _transport: asyncio.Transport
 
@@ -145,6 +148,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         self._linger: asyncio.TimerHandle | None = None
         # Of the message that is being read
         self._scanned = 0  # bytes of the buffer in which no head ends
+        self._empty_lines = 0  # that came before it
         self._awaiting_content: Head | None = None
         self._content_left = 0
         self._chunked: _ChunkedContent | None = None
@@ -245,6 +249,9 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
     def _next_head(self) -> Head | None:
         while self._buffer.startswith(b"\r\n"):
             # RFC 9112 section 2.2: empty lines before a request line are ignored.
+            self._empty_lines += 1
+            if self._empty_lines > MAX_EMPTY_LINES:
+                raise BadRequest(f"over {MAX_EMPTY_LINES} empty lines before the request line")
             self._buffer = self._buffer[2:]
             self._scanned = 0
         buffer = self._buffer
@@ -254,7 +261,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         if end < 0:
             return None
         self._buffer = buffer[end + 4 :]
-        self._scanned = 0
+        self._scanned = self._empty_lines = 0
         return read_head(buffer[: end + 4])
 
     def _skip_content(self) -> bool:
