@@ -206,6 +206,10 @@ cdef bint is_simple(bytes data, Request* found) noexcept:
         elif c == c'u':
             if is_word(cursor, name_end - cursor, b"upgrade", 7):
                 return False
+        elif c == c'p':
+            # httptools takes it for Connection.
+            if is_word(cursor, name_end - cursor, b"proxy-connection", 16):
+                return False
         cursor = line_end + 2
     return hosts == 1
 
@@ -266,7 +270,7 @@ cdef class Lane:
         ready = self.targets.get(name)
         if ready is None:
             reply = self.lookup(target)
-            if reply is None:
+            if reply is None or reply.status >= 500:    # it may have passed by the next time
                 return None
             ready = Ready(reply, request.close)
             self.keep(self.targets, name, ready, min(len(reply.body), JOIN_BELOW_BYTES))
