@@ -13,8 +13,9 @@ import uvloop
 from test_protocol import CONVERSATIONS, EchoHandler, echo, get, read_replies
 from test_request import MALFORMED
 
+from fastext import protocol
 from fastext._lane import Acceptor, Lane
-from fastext.listener import Listener
+from fastext.listener import MAX_REFUSED_AT_ONCE, Listener
 from fastext.protocol import Server
 from fastext.request import WholeRequests
 from fastext.response import Date
@@ -169,6 +170,46 @@ def test_over_the_limit_connections_are_told_so():
 
     try:
         assert [status for status, *_ in read_replies(world.run(client))] == [503]
+    finally:
+        world.end()
+
+
+def test_over_the_limit_nothing_comes_that_nobody_has_asked_for():
+    """The lane answers at once; then the connection is closed, not refused after the fact."""
+    world = World(fast=True, limit=1)
+
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as held:
+            held.sendall(get())
+            held.recv(65536)
+            return talk(port, get())
+
+    try:
+        received = world.run(client)
+        assert [content for *_, content in read_replies(received)] == echo(b"/a")
+    finally:
+        world.end()
+
+
+def test_refusals_leave_the_descriptors_free_that_are_reserved(monkeypatch):
+    monkeypatch.setattr(protocol, "LINGER_S", 60)
+    world = World(fast=True, limit=2)
+
+    def client(port):
+        with contextlib.ExitStack() as held:
+            answers = []
+            for number in range(2 + MAX_REFUSED_AT_ONCE + 20):
+                peer = held.enter_context(socket.create_connection(("127.0.0.1", port)))
+                peer.sendall(get(b"/later"))
+                if number >= 2:
+                    with contextlib.suppress(ConnectionResetError):
+                        answers.append(peer.recv(65536))
+            return [answer for answer in answers if answer]
+
+    try:
+        answers = world.run(client)
+        assert {status for answer in answers for status, *_ in read_replies(answer)} == {503}
+        assert len(answers) == MAX_REFUSED_AT_ONCE
     finally:
         world.end()
 

@@ -355,7 +355,7 @@ cdef class LaneConnection:
 
 cdef class Acceptor:
     cdef Lane lane
-    cdef object adopt           # (fd, first bytes) -> an ordinary connection takes over
+    cdef object adopt           # (fd, first bytes, answered) -> a connection takes over
     cdef object pause           # () -> the process is out of descriptors
     cdef char buffer[RECEIVE_BYTES]
 
@@ -384,23 +384,23 @@ cdef class Acceptor:
         cdef Py_ssize_t size, sent
         if got <= 0:
             if got < 0 and (errno == EAGAIN or errno == EINTR):
-                self.adopt(fd, b"")
+                self.adopt(fd, b"", False)
             else:
                 c_close(fd)
             return 0
         data = PyBytes_FromStringAndSize(self.buffer, got)
         ready = self.lane.find(data)
         if ready is None or ready.body is not None:
-            self.adopt(fd, data)
+            self.adopt(fd, data, False)
             return 0
         size = PyBytes_GET_SIZE(ready.wire)
         sent = c_send(fd, PyBytes_AS_STRING(ready.wire), size, MSG_NOSIGNAL)
         if sent == size and ready.close:
             c_close(fd)
         elif sent == size:
-            self.adopt(fd, b"")
+            self.adopt(fd, b"", True)
         elif sent <= 0 and errno == EAGAIN:
-            self.adopt(fd, data)
+            self.adopt(fd, data, False)
         else:
             # A new socket's buffer is larger than any reply here, so the peer is gone.
             c_close(fd)
