@@ -143,6 +143,28 @@ def test_large_replies_are_whole_before_the_connection_closes(world):
     assert len(reply[2]) == 100_000
 
 
+def test_more_than_fits_the_way_is_all_sent_to_a_peer_that_has_ended_its_own(world):
+    """The first bytes, too, are read no further than their replies can be sent."""
+    received = world.run(talk, get(b"/big") * 200)
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == 200
+    assert received.endswith(b"x" * 100_000)
+
+
+def test_a_peer_that_does_not_read_is_not_read_from(world):
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(get(b"/big") * 200)
+            connection.settimeout(1)
+            with contextlib.suppress(TimeoutError):
+                for _ in range(1000):
+                    connection.sendall(b"x" * 65536)
+            (protocol,) = world.server.open
+            return len(protocol._buffer)
+
+    # One read of the transport and what the lane has read.
+    assert world.run(client) <= 2 * 256 * 1024
+
+
 def test_peers_that_go_away_at_once_do_no_harm(world):
     def client(port):
         for raw in (b"", b"G", get(), get(fields=CLOSE), get(b"/big")):

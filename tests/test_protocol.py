@@ -418,6 +418,17 @@ def test_a_peer_that_has_sent_its_last_still_gets_its_reply(scene):
     assert scene.transport.closed
 
 
+def test_a_peer_that_has_sent_its_last_gets_all_replies_however_many_wait(scene):
+    count = MAX_PIPELINED + 3
+    scene.send(get(b"/later") * count + b"GET /")
+    assert scene.protocol.eof_received()
+    while scene.handler.waiting:
+        scene.handler.waiting.popleft()()
+        scene.settle()
+    assert len(scene.replies()) == count
+    assert scene.transport.closed
+
+
 def test_a_peer_that_goes_away_is_forgotten(scene):
     scene.send(get(b"/later"))
     assert not scene.server.all_closed().done()

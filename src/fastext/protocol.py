@@ -130,8 +130,8 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
     """The protocol of one connection; what is simple is answered by `LaneConnection` before."""
 
     __slots__ = ("_awaiting_content", "_buffer", "_chunked", "_content_left", "_empty_lines",
-                 "_exchanges", "_finished", "_first", "_linger", "_paused", "_scanned", "_server",
-                 "_transport", "_writable")  # fmt: skip
+                 "_exchanges", "_finished", "_first", "_linger", "_no_more", "_paused", "_scanned",
+                 "_server", "_transport", "_writable")  # fmt: skip
 
     _transport: asyncio.Transport
 
@@ -144,6 +144,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         self._exchanges: deque[_Exchange] = deque()
         self._paused = False  # our reading
         self._writable = True
+        self._no_more = False  # the peer has sent all that it will
         self._finished = False  # no further request is read
         self._linger: asyncio.TimerHandle | None = None
         # Of the message that is being read
@@ -164,10 +165,20 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
             return
         self.connected(transport)
         if self._first:
-            self.data_received(self._first)
+            # Not at once: uvloop begins to read after this call, whatever was paused in it.
+            self.idle = False
+            server.loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """Take in what was read before there was a transport."""
+        if self._first and not self._finished:
+            first, self._first = self._first, b""
+            self.idle = self._server.lane is not None
+            self.data_received(first)
 
     def received(self, data: bytes) -> None:
         """Take in what the lane has left."""
+        self._begin()
         if self._finished:
             return
         self._buffer = self._buffer + data if self._buffer else data
@@ -175,9 +186,10 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
 
     def eof_received(self) -> bool:
         # The peer has sent its last request, but may still read (RFC 9112 section 9.6).
-        self._finished = True
-        self.idle = False
-        return bool(self._exchanges)
+        self._begin()
+        self._no_more = True
+        self._advance()
+        return bool(self._exchanges) or not self._finished
 
     def pause_writing(self) -> None:
         self._writable = self.idle = False
@@ -212,6 +224,9 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
                 self._refuse(fault)
                 return
             if head is None:
+                if self._no_more:
+                    self._finished = True
+                    self._flush()
                 break
             self._answer(head)
         # The lane may answer the next request if nothing is half done here.
@@ -221,7 +236,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         self._set_paused(not (self._writable and len(self._exchanges) < MAX_PIPELINED))
 
     def _set_paused(self, paused: bool) -> None:
-        if paused == self._paused or self._transport.is_closing():
+        if paused == self._paused or self._no_more or self._transport.is_closing():
             return
         self._paused = paused
         if paused:
