@@ -70,6 +70,13 @@ def test_what_must_be_fetched_is_not_for_the_lane(world):
     assert world.answer(get(b"/later")) is not None, "and is not remembered as such"
 
 
+def test_a_fault_of_ours_is_not_kept(world):
+    world.replies[b"/a"] = response.json(500, {"Message": "internal error"})
+    assert world.answer(get()) is None
+    world.replies[b"/a"] = response.json(200, {})
+    assert world.answer(get()) is not None
+
+
 def test_after_a_change_nothing_old_is_said(world):
     for _ in range(3):
         old, _ = world.answer(get())
@@ -109,6 +116,7 @@ def test_the_number_of_entries_is_bounded(world):
     [get() + get(), get()[:-1], b"\r\n" + get(), get(method=b"HEAD"), get(version=b"1.0"),
      get(fields=b"Content-Length: 0\r\n"), get(fields=b"Expect: x\r\n"),
      get(fields=b"Connection: close, x\r\n"), get(fields=b"Upgrade: h2c\r\n"),
+     get(fields=b"Proxy-Connection: close\r\n"),
      get(fields=b"A: " + b"a" * 2048 + b"\r\n"), get(b"http://l/a"), b"",
      b"GET /a HTTP/1.1\r\nHost: [::1]\r\n\r\n"],
 )  # fmt: skip
@@ -126,7 +134,8 @@ LINES = st.sampled_from(
     [b"Host: l\r\n", b"host:\tl:80 \r\n", b"Host: a b\r\n", b"Connection: close\r\n",
      b"CONNECTION: Keep-Alive\r\n", b"Connection: closed\r\n", b"A: b\r\n", b"A:b\n", b" c\r\n",
      b"A : b\r\n", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"a\r\n",
-     b"Expect: 100-continue\r\n", b"Upgrade: x\r\n", b"Cookie: \xff\r\n", b"X: \x7f\r\n",
+     b"Expect: 100-continue\r\n", b"Upgrade: x\r\n", b"Proxy-Connection: close\r\n",
+     b"Cookie: \xff\r\n", b"X: \x7f\r\n",
      b"X: \x01\r\n", b":\r\n", b"\r\n", b"Host:l\r\n\r\nGET /b HTTP/1.1\r\n"]
 )  # fmt: skip
 REQUEST_LINES = st.sampled_from(

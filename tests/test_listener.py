@@ -13,8 +13,9 @@ import uvloop
 from test_protocol import CONVERSATIONS, EchoHandler, echo, get, read_replies
 from test_request import MALFORMED
 
+from fastext import protocol
 from fastext._lane import Acceptor, Lane
-from fastext.listener import Listener
+from fastext.listener import MAX_REFUSED_AT_ONCE, Listener
 from fastext.protocol import Server
 from fastext.request import WholeRequests
 from fastext.response import Date
@@ -142,6 +143,28 @@ def test_large_replies_are_whole_before_the_connection_closes(world):
     assert len(reply[2]) == 100_000
 
 
+def test_more_than_fits_the_way_is_all_sent_to_a_peer_that_has_ended_its_own(world):
+    """The first bytes, too, are read no further than their replies can be sent."""
+    received = world.run(talk, get(b"/big") * 200)
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == 200
+    assert received.endswith(b"x" * 100_000)
+
+
+def test_a_peer_that_does_not_read_is_not_read_from(world):
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(get(b"/big") * 200)
+            connection.settimeout(1)
+            with contextlib.suppress(TimeoutError):
+                for _ in range(1000):
+                    connection.sendall(b"x" * 65536)
+            (protocol,) = world.server.open
+            return len(protocol._buffer)
+
+    # One read of the transport and what the lane has read.
+    assert world.run(client) <= 2 * 256 * 1024
+
+
 def test_peers_that_go_away_at_once_do_no_harm(world):
     def client(port):
         for raw in (b"", b"G", get(), get(fields=CLOSE), get(b"/big")):
@@ -169,6 +192,46 @@ def test_over_the_limit_connections_are_told_so():
 
     try:
         assert [status for status, *_ in read_replies(world.run(client))] == [503]
+    finally:
+        world.end()
+
+
+def test_over_the_limit_nothing_comes_that_nobody_has_asked_for():
+    """The lane answers at once; then the connection is closed, not refused after the fact."""
+    world = World(fast=True, limit=1)
+
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as held:
+            held.sendall(get())
+            held.recv(65536)
+            return talk(port, get())
+
+    try:
+        received = world.run(client)
+        assert [content for *_, content in read_replies(received)] == echo(b"/a")
+    finally:
+        world.end()
+
+
+def test_refusals_leave_the_descriptors_free_that_are_reserved(monkeypatch):
+    monkeypatch.setattr(protocol, "LINGER_S", 60)
+    world = World(fast=True, limit=2)
+
+    def client(port):
+        with contextlib.ExitStack() as held:
+            answers = []
+            for number in range(2 + MAX_REFUSED_AT_ONCE + 20):
+                peer = held.enter_context(socket.create_connection(("127.0.0.1", port)))
+                peer.sendall(get(b"/later"))
+                if number >= 2:
+                    with contextlib.suppress(ConnectionResetError):
+                        answers.append(peer.recv(65536))
+            return [answer for answer in answers if answer]
+
+    try:
+        answers = world.run(client)
+        assert {status for answer in answers for status, *_ in read_replies(answer)} == {503}
+        assert len(answers) == MAX_REFUSED_AT_ONCE
     finally:
         world.end()
 

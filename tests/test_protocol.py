@@ -14,6 +14,7 @@ from fastext import response
 from fastext._lane import Lane
 from fastext.protocol import (
     MAX_CONNECTIONS_EVER,
+    MAX_EMPTY_LINES,
     MAX_HEAD_BYTES,
     MAX_PIPELINED,
     MAX_REQUEST_LINE_BYTES,
@@ -301,6 +302,20 @@ def test_bad_chunked_content_is_refused(loop):
     assert ([status for status, _ in replies], ended) == ([400], True)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_empty_lines_without_end_are_refused(scene, at_once):
+    lines = b"\r\n" * (MAX_EMPTY_LINES + 1)
+    scene.send(*[lines] if at_once else [b"\r\n"] * len(lines))
+    assert [status for status, *_ in scene.replies()] == [400]
+    assert scene.transport.shut
+
+
+def test_empty_lines_are_counted_before_each_request(scene):
+    some = b"\r\n" * MAX_EMPTY_LINES
+    scene.send((some + get()) * 3)
+    assert targets(scene.replies()) == echo(b"/a", b"/a", b"/a")
+
+
 LONG_NAME = b"/" + b"a" * (MAX_REQUEST_LINE_BYTES - len(b"GET / HTTP/1.1\r\n"))
 
 
@@ -400,6 +415,17 @@ def test_a_peer_that_has_sent_its_last_still_gets_its_reply(scene):
     scene.handler.waiting.popleft()()
     scene.settle()
     assert targets(scene.replies()) == echo(b"/later")
+    assert scene.transport.closed
+
+
+def test_a_peer_that_has_sent_its_last_gets_all_replies_however_many_wait(scene):
+    count = MAX_PIPELINED + 3
+    scene.send(get(b"/later") * count + b"GET /")
+    assert scene.protocol.eof_received()
+    while scene.handler.waiting:
+        scene.handler.waiting.popleft()()
+        scene.settle()
+    assert len(scene.replies()) == count
     assert scene.transport.closed
 
 

@@ -108,6 +108,18 @@ def test_every_token_is_a_method_and_none_changes_the_framing(method):
     assert (head.method, head.content_length) == (method, 3)
 
 
+def test_connect_has_a_target_of_its_own():
+    head = read_head(b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nContent-Length: 3\r\n\r\n")
+    assert (head.method, head.target, head.content_length) == (b"CONNECT", b"a:80", 3)
+    with pytest.raises(BadRequest):
+        read_head(b"GET a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n")
+
+
+def test_http_1_0_expects_nothing():
+    head = read_head(b"PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+    assert not head.expects
+
+
 def test_content_is_told():
     chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
     assert read_head(chunked).chunked
@@ -130,7 +142,9 @@ def test_an_offer_to_upgrade_is_ignored():
     [(b"localhost", True), (b"localhost:2772", True), (b"127.0.0.1:1", True), (b"[::1]:2772", True),
      (b"[::1]", True), (b"a.b-c_d.", True), (b"a:", True), (b"", False), (b":80", False),
      (b"a b", False), (b"a:1:2", False), (b"[::1]x", False), (b"[]", False), (b"[g]", False),
-     (b"\xfc", False), (b"a/b", False)],
+     (b"\xfc", False), (b"a/b", False), (b"a%20b", True), (b"a%zz", False), (b"a%2", False),
+     (b"%", False), (b"[1.2.3.4]", False), (b"[::1::]", False), (b"[v1.a:b]", False),
+     (b"[fe80::1%25lo]", False), (b"[::ffff:1.2.3.4]", True)],
 )  # fmt: skip
 def test_hosts(value, good):
     assert is_host(value) == good

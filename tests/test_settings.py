@@ -84,7 +84,14 @@ def test_lists_are_split_at_commas():
      ("MAX_CONNECTIONS", "3.5", "max_connections", "3"),
      ("POLL_INTERVAL_SECONDS", "soon", "poll_interval_s", "45"),
      ("POLL_TIMEOUT_MILLIS", "-1", "poll_timeout_s", "3000"),
-     ("SERVICE_ENDPOINT", "localhost", "service_endpoint", "nothing")],
+     ("SERVICE_ENDPOINT", "localhost", "service_endpoint", "nothing"),
+     ("SERVICE_ENDPOINT", "http://a:b", "service_endpoint", "nothing"),
+     ("SERVICE_ENDPOINT", "http://a:0", "service_endpoint", "nothing"),
+     ("SERVICE_ENDPOINT", "https://:443", "service_endpoint", "nothing"),
+     ("SERVICE_ENDPOINT", "http://[::1", "service_endpoint", "nothing"),
+     ("SERVICE_ENDPOINT", "http://a b", "service_endpoint", "nothing"),
+     ("SERVICE_REGION", "eu west", "service_region", "nothing"),
+     ("SERVICE_REGION", "eu-west-1.", "service_region", "nothing")],
 )  # fmt: skip
 def test_a_bad_value_is_said_and_the_default_holds(name, value, field, held):
     settings = read(**{name: value})
@@ -94,10 +101,22 @@ def test_a_bad_value_is_said_and_the_default_holds(name, value, field, held):
     assert problem.endswith(f"; using {held} instead")
 
 
-@pytest.mark.parametrize(("name", "value"), [("PROXY_URL", "secret"), ("PROXY_HEADERS", "secret")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PROXY_URL", "secret"), ("PROXY_URL", "http://u:secret@h:99999"),
+     ("PROXY_HEADERS", "secret"), ("PROXY_HEADERS", "a: secret \u20ac")],
+)  # fmt: skip
 def test_a_bad_secret_is_not_shown(name, value):
     (problem,) = read(**{name: value}).problems
     assert "secret" not in problem
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://h", "https://u:p@h:1/", "HTTP://[::1]:3128", "http://[::1]", "http://h:/p?q"],
+)  # fmt: skip
+def test_urls_are_taken_as_they_are(url):
+    assert read(PROXY_URL=url).proxy_url == url
 
 
 def test_an_empty_value_is_no_value():

@@ -52,12 +52,13 @@ class LaneConnection:
 class Acceptor:
     """Accepts connections and answers their first request; who wants to close is closed.
 
-    Every other connection goes to `adopt`, with its descriptor and the bytes that are still to be
-    answered. `pause` is called when the process has no descriptor left.
+    Every other connection goes to `adopt`, with its descriptor, the bytes that are still to be
+    answered, and whether a request has been answered already. `pause` is called when the process
+    has no descriptor left.
     """
 
     def __init__(
-        self, lane: Lane, adopt: Callable[[int, bytes], None], pause: Callable[[], None]
+        self, lane: Lane, adopt: Callable[[int, bytes, bool], None], pause: Callable[[], None]
     ) -> None: ...
     def readable(self, listening: int) -> None:
         """Accept what waits at the listening descriptor, up to 64 connections."""

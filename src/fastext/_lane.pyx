@@ -218,6 +218,10 @@ cdef bint is_simple(bytes data, Request* found) noexcept:
         elif c == c'u':
             if is_word(cursor, name_end - cursor, b"upgrade", 7):
                 return False
+        elif c == c'p':
+            # httptools takes it for Connection.
+            if is_word(cursor, name_end - cursor, b"proxy-connection", 16):
+                return False
         cursor = line_end + 2
     return hosts == 1
 
@@ -289,7 +293,7 @@ cdef class Lane:
         ready = self.targets.get(name)
         if ready is None or (request.context and ready.varies):
             reply = self.lookup(target, context_fields(data) if request.context else ())
-            if reply is None:
+            if reply is None or reply.status >= 500:    # it may have passed by the next time
                 return None
             ready = Ready(reply, request.close)
             # What is kept under a target is the reply to who says nothing of itself.
@@ -376,7 +380,7 @@ cdef class LaneConnection:
 
 cdef class Acceptor:
     cdef Lane lane
-    cdef object adopt           # (fd, first bytes) -> an ordinary connection takes over
+    cdef object adopt           # (fd, first bytes, answered) -> a connection takes over
     cdef object pause           # () -> the process is out of descriptors
     cdef char buffer[RECEIVE_BYTES]
 
@@ -405,23 +409,23 @@ cdef class Acceptor:
         cdef Py_ssize_t size, sent
         if got <= 0:
             if got < 0 and (errno == EAGAIN or errno == EINTR):
-                self.adopt(fd, b"")
+                self.adopt(fd, b"", False)
             else:
                 c_close(fd)
             return 0
         data = PyBytes_FromStringAndSize(self.buffer, got)
         ready = self.lane.find(data)
         if ready is None or ready.body is not None:
-            self.adopt(fd, data)
+            self.adopt(fd, data, False)
             return 0
         size = PyBytes_GET_SIZE(ready.wire)
         sent = c_send(fd, PyBytes_AS_STRING(ready.wire), size, MSG_NOSIGNAL)
         if sent == size and ready.close:
             c_close(fd)
         elif sent == size:
-            self.adopt(fd, b"")
+            self.adopt(fd, b"", True)
         elif sent <= 0 and errno == EAGAIN:
-            self.adopt(fd, data)
+            self.adopt(fd, data, False)
         else:
             # A new socket's buffer is larger than any reply here, so the peer is gone.
             c_close(fd)

@@ -26,6 +26,7 @@ from fastext.endpoints import configured, regional_host, split_url
 from fastext.errors import AccessDenied, FastextError, Unavailable
 from fastext.exchange import Answer, Origin
 from fastext.session import Retrieved
+from fastext.settings import is_region
 from fastext.signature import Signer, canonical_request, quote, timestamp
 from fastext.tls import Trust, ca_file_of
 
@@ -97,11 +98,6 @@ def has_shared_configuration(environ: "Mapping[str, str]") -> bool:
     return os.path.exists(environ.get("AWS_CONFIG_FILE") or f"{home}/.aws/config") or (
         os.path.exists(environ.get("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/.aws/credentials")
     )
-
-
-def is_region(text: str) -> bool:
-    """Whether it may stand in a host name and in a signature's scope."""
-    return bool(text) and text.isascii() and text.replace("-", "").isalnum()
 
 
 def endpoint_of(

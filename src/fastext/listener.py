@@ -6,6 +6,7 @@ and answering are one step.
 """
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Iterable
@@ -18,6 +19,11 @@ DEFER_S = 1
 
 # Out of descriptors, accepting is left alone for this long, instead of failing again and again.
 PAUSE_S = 0.1
+
+
+# Over the limit a connection is told so, and that takes a descriptor for a while; from so many on
+# it is closed without a word, because the reserve is not for them (protocol.RESERVED_DESCRIPTORS).
+MAX_REFUSED_AT_ONCE = 16
 
 
 class Listener:
@@ -74,7 +80,13 @@ class Listener:
         self._stop_reading()
         self._loop.call_later(PAUSE_S, self._resume)
 
-    def _adopt(self, descriptor: int, first: bytes) -> None:
+    def _adopt(self, descriptor: int, first: bytes, answered: bool) -> None:
+        # Over the limit a connection may still be refused, but not after an answer: nobody would
+        # have asked for that. An idle one may be closed at any time (RFC 9112 section 9.3).
+        room = self._server.limit + (0 if answered else MAX_REFUSED_AT_ONCE)
+        if len(self._server.open) + len(self._adopting) >= room:
+            os.close(descriptor)
+            return
         task = self._loop.create_task(self._connect(socket.socket(fileno=descriptor), first))
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)

@@ -41,6 +41,9 @@ MAX_REQUEST_LINE_BYTES = 8 * 1024
 # Go's and nginx's defaults are larger; a client of ours has no reason for more fields than these.
 MAX_HEAD_BYTES = 32 * 1024
 
+# Some old clients send one after the content of a request; a peer that sends nothing else is none.
+MAX_EMPTY_LINES = 16
+
 # Clients that pipeline at all send a handful; each one waiting costs us a reply's memory.
 MAX_PIPELINED = 64
 
@@ -126,9 +129,9 @@ class _Exchange:
 class HttpProtocol(LaneConnection, asyncio.Protocol):
     """The protocol of one connection; what is simple is answered by `LaneConnection` before."""
 
-    __slots__ = ("_awaiting_content", "_buffer", "_chunked", "_content_left", "_exchanges",
-                 "_finished", "_first", "_linger", "_paused", "_scanned", "_server", "_transport",
-                 "_writable")  # fmt: skip
+    __slots__ = ("_awaiting_content", "_buffer", "_chunked", "_content_left", "_empty_lines",
+                 "_exchanges", "_finished", "_first", "_linger", "_no_more", "_paused", "_scanned",
+                 "_server", "_transport", "_writable")  # fmt: skip
 
     _transport: asyncio.Transport
 
@@ -141,10 +144,12 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         self._exchanges: deque[_Exchange] = deque()
         self._paused = False  # our reading
         self._writable = True
+        self._no_more = False  # the peer has sent all that it will
         self._finished = False  # no further request is read
         self._linger: asyncio.TimerHandle | None = None
         # Of the message that is being read
         self._scanned = 0  # bytes of the buffer in which no head ends
+        self._empty_lines = 0  # that came before it
         self._awaiting_content: Head | None = None
         self._content_left = 0
         self._chunked: _ChunkedContent | None = None
@@ -160,10 +165,20 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
             return
         self.connected(transport)
         if self._first:
-            self.data_received(self._first)
+            # Not at once: uvloop begins to read after this call, whatever was paused in it.
+            self.idle = False
+            server.loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """Take in what was read before there was a transport."""
+        if self._first and not self._finished:
+            first, self._first = self._first, b""
+            self.idle = self._server.lane is not None
+            self.data_received(first)
 
     def received(self, data: bytes) -> None:
         """Take in what the lane has left."""
+        self._begin()
         if self._finished:
             return
         self._buffer = self._buffer + data if self._buffer else data
@@ -171,9 +186,10 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
 
     def eof_received(self) -> bool:
         # The peer has sent its last request, but may still read (RFC 9112 section 9.6).
-        self._finished = True
-        self.idle = False
-        return bool(self._exchanges)
+        self._begin()
+        self._no_more = True
+        self._advance()
+        return bool(self._exchanges) or not self._finished
 
     def pause_writing(self) -> None:
         self._writable = self.idle = False
@@ -208,6 +224,9 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
                 self._refuse(fault)
                 return
             if head is None:
+                if self._no_more:
+                    self._finished = True
+                    self._flush()
                 break
             self._answer(head)
         # The lane may answer the next request if nothing is half done here.
@@ -217,7 +236,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         self._set_paused(not (self._writable and len(self._exchanges) < MAX_PIPELINED))
 
     def _set_paused(self, paused: bool) -> None:
-        if paused == self._paused or self._transport.is_closing():
+        if paused == self._paused or self._no_more or self._transport.is_closing():
             return
         self._paused = paused
         if paused:
@@ -245,6 +264,9 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
     def _next_head(self) -> Head | None:
         while self._buffer.startswith(b"\r\n"):
             # RFC 9112 section 2.2: empty lines before a request line are ignored.
+            self._empty_lines += 1
+            if self._empty_lines > MAX_EMPTY_LINES:
+                raise BadRequest(f"over {MAX_EMPTY_LINES} empty lines before the request line")
             self._buffer = self._buffer[2:]
             self._scanned = 0
         buffer = self._buffer
@@ -254,7 +276,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         if end < 0:
             return None
         self._buffer = buffer[end + 4 :]
-        self._scanned = 0
+        self._scanned = self._empty_lines = 0
         return read_head(buffer[: end + 4])
 
     def _skip_content(self) -> bool:

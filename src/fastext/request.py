@@ -5,6 +5,8 @@ The caller has found the end of the head, so that a parser never sees bytes beyo
 no request can reach into the next one.
 """
 
+import socket
+
 import httptools
 
 from fastext.errors import BadRequest, ContentTooLarge
@@ -19,8 +21,8 @@ TOKEN_BYTES = frozenset(
 _HOST_BYTES = frozenset(
     b"-._~!$&'()*+,;=%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
-_IP_LITERAL_BYTES = frozenset(b":.0123456789ABCDEFabcdefvV")
 _DIGITS = frozenset(b"0123456789")
+_HEX_DIGITS = frozenset(b"0123456789ABCDEFabcdef")
 
 
 class Head:
@@ -75,8 +77,9 @@ def read_head(raw: bytes) -> Head:
     collector = _Collector()
     parser = collector.parser
     # The framing of a request does not depend on its method, but httptools knows only some
-    # methods, and treats CONNECT as the end of HTTP; all but two are refused later anyway.
-    known = method in (b"GET", b"HEAD")
+    # methods; all but two are refused later anyway. CONNECT alone has a target of its own form
+    # (RFC 9112 section 3.2.3); that httptools takes it for the end of HTTP is no harm here.
+    known = method in (b"GET", b"HEAD") or (line.startswith(b"CONNECT ") and line[8:9] != b"/")
     try:
         parser.feed_data(raw if known else b"POST" + raw[len(method) :])
     except httptools.HttpParserUpgrade:
@@ -123,7 +126,8 @@ def _read_fields(head: Head) -> None:
                 raise BadRequest("the Transfer-Encoding is not understood")
             head.chunked = True
         elif name == b"expect":
-            head.expects = True
+            # RFC 9110 section 10.1.1: not for HTTP/1.0.
+            head.expects = head.minor_version == 1
     # RFC 9112 section 3.2: exactly one, but for HTTP/1.0.
     if hosts > 1 or (hosts == 0 and head.minor_version == 1):
         raise BadRequest("the request has no Host field" if not hosts else "repeated Host field")
@@ -168,11 +172,28 @@ def is_host(value: bytes) -> bool:
     """Whether `value` is uri-host [ ":" port ] with a host (RFC 9110 sections 4.2.1 and 7.2)."""
     if value.startswith(b"["):
         host, bracket, rest = value[1:].partition(b"]")
-        if not bracket or not _IP_LITERAL_BYTES.issuperset(host) or (rest and rest[:1] != b":"):
+        if not bracket or not _is_ip_literal(host) or (rest and rest[:1] != b":"):
             return False
         port = rest[1:]
     else:
         host, _, port = value.partition(b":")
-        if not _HOST_BYTES.issuperset(host):
+        if not _is_registered_name(host):
             return False
     return bool(host) and _DIGITS.issuperset(port)
+
+
+def _is_registered_name(text: bytes) -> bool:
+    """reg-name of RFC 3986 section 3.2.2, of which an IPv4 address is one as well."""
+    escapes = text.split(b"%")[1:]
+    return _HOST_BYTES.issuperset(text) and all(
+        len(escape) >= 2 and _HEX_DIGITS.issuperset(escape[:2]) for escape in escapes
+    )
+
+
+def _is_ip_literal(text: bytes) -> bool:
+    """IPv6address of RFC 3986 section 3.2.2; of IPvFuture no version has ever been defined."""
+    try:
+        socket.inet_pton(socket.AF_INET6, text.decode("ascii"))
+    except (OSError, ValueError):
+        return False
+    return True

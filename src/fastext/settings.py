@@ -70,9 +70,13 @@ def _milliseconds(text: str) -> float:
 
 def parse_port(text: str) -> int:
     """A TCP port, 1 to 65535. Raises ValueError."""
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
+    if not _is_port(text):
         raise ValueError("is not a port from 1 to 65535")
     return int(text)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65535
 
 
 def _count(text: str) -> int:
@@ -102,9 +106,31 @@ def _items(text: str) -> tuple[str, ...]:
 
 
 def _http_url(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    if scheme.lower() not in ("http", "https") or not separator or not rest.strip("/"):
-        raise ValueError("is not an http:// or https:// URL")
+    scheme, _, rest = text.partition("://")
+    authority = rest.partition("/")[0].rpartition("@")[2]
+    host, colon, port = authority.rpartition(":")
+    if not colon or authority.endswith("]"):
+        host, port = authority, ""
+    bracketed = host.startswith("[") and host.endswith("]")
+    if (
+        scheme.lower() not in ("http", "https")
+        or not host
+        or (":" in host) != bracketed
+        or any(sign in host for sign in " ?#\\")
+        or (port and not _is_port(port))
+    ):
+        raise ValueError("is not an http:// or https:// URL with a host")
+    return text
+
+
+def is_region(text: str) -> bool:
+    """Whether it may stand in a host name and in a signature's scope."""
+    return bool(text) and text.isascii() and text.replace("-", "").isalnum()
+
+
+def _region(text: str) -> str:
+    if not is_region(text):
+        raise ValueError("is not a Region")
     return text
 
 
@@ -119,8 +145,8 @@ def _proxy_headers(text: str) -> tuple[tuple[str, str], ...]:
             pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]},{item.rstrip()}")
         elif item.strip():
             raise ValueError("is not a list of 'name: value'")
-    if any(not value.isprintable() for _, value in pairs):
-        raise ValueError("holds control characters")
+    if any(not value.isprintable() or max(value, default="") > "\xff" for _, value in pairs):
+        raise ValueError("holds characters that no header field can")
     return tuple(pairs)
 
 
@@ -207,7 +233,7 @@ VARIABLES = (
              "Session name of the assumed role."),
     Variable("SERVICE_ENDPOINT", "service_endpoint", _http_url, "", "URL",
              "Endpoint of the AWS AppConfig Data service, such as a VPC endpoint's."),
-    Variable("SERVICE_REGION", "service_region", _text, "", "Region",
+    Variable("SERVICE_REGION", "service_region", _region, "", "Region",
              "Region of the AWS AppConfig service, if not the current one."),
     Variable("FASTEXT_ION_SYMBOLS", "ion_symbols", _text, "", "path",
              "JSON file of Ion symbols' texts by ID, for those that AWS does not publish."),
