@@ -1,0 +1,276 @@
+"""Requests over loopback: round trips, throughput and server CPU, beside other servers.
+
+Round trips are timed by the client in C on the server's own core, because a wake-up across the
+cores of a virtual machine costs more than client and server together. Throughput has the load
+generator on the other core.
+"""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from benches.harness import clients, statistics
+from benches.harness.clients import Requests
+from benches.harness.documents import (
+    HUGE,
+    LARGE,
+    MEDIUM,
+    SIZES,
+    SMALL,
+    WANTED,
+    flag_name,
+    request,
+    target,
+)
+from benches.harness.model import Outcome
+from benches.harness.servers import (
+    AIOHTTP,
+    EPOLL,
+    FASTEXT,
+    GRANIAN,
+    NGINX,
+    NGINX_DEFERRED,
+    NGINX_NO_SENDFILE,
+    UVICORN,
+    Server,
+)
+from benches.harness.suite import Case, Context, Group
+
+GROUP = "wire"
+EVERYBODY = (FASTEXT, NGINX, NGINX_DEFERRED, EPOLL, UVICORN, GRANIAN, AIOHTTP)
+
+ROUNDS = 25
+LOAD_ROUNDS = 11
+RUN_S = 0.1
+LOAD_MS = 250
+CALIBRATION = 200  # requests that warm a server up and tell how long a run is
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run against one server; times in nanoseconds."""
+
+    median_ns: float
+    cpu_ns: float  # of the server, for each request
+    samples: list[int]
+
+
+class Subject:
+    """A server and what it is asked in every run."""
+
+    def __init__(
+        self,
+        server: Server,
+        mode: str,
+        core: int,
+        new_requests: Callable[[int], Sequence[bytes]],
+    ) -> None:
+        self._server = server
+        self._mode = mode
+        self._core = core
+        self._new_requests = new_requests
+        took = self._ask(CALIBRATION)
+        self._count = max(CALIBRATION, int(RUN_S * 1e9 / statistics.median(took)))
+
+    def run(self) -> Run:
+        before = self._server.cpu_ns()
+        samples = self._ask(self._count)
+        cpu_ns = (self._server.cpu_ns() - before) / len(samples)
+        return Run(statistics.median(samples), cpu_ns, samples)
+
+    def _ask(self, count: int) -> list[int]:
+        with Requests(self._new_requests(count)) as requests:
+            return clients.round_trips(
+                self._server.port, self._mode, count, requests, self._core
+            )
+
+
+def one(text: bytes) -> Callable[[int], Sequence[bytes]]:
+    """The same request again and again; where it is unique, the client makes it so."""
+    return lambda _count: (text,)
+
+
+def report(
+    case: str,
+    subjects: Mapping[str, Subject],
+    context: Context,
+    figures: Mapping[str, str],
+    rounds: int = ROUNDS,
+) -> Iterator[Outcome]:
+    """Time the subjects in turns; the first is compared with each of the others.
+
+    `figures` are the names of the table's figures by anchor, for CPU with "cpu " before it.
+    """
+    turns = {name: subject.run for name, subject in subjects.items()}
+    runs = statistics.interleaved(turns, context.rounds(rounds), context.step)
+    medians = {name: [each.median_ns for each in given] for name, given in runs.items()}
+    cpus = {name: [each.cpu_ns for each in given] for name, given in runs.items()}
+    first = next(iter(subjects))
+    for name, given in runs.items():
+        samples = list(itertools.chain.from_iterable(each.samples for each in given))
+        p99s = [statistics.percentile(sorted(each.samples), 99) for each in given]
+        yield statistics.measure(GROUP, case, name, "ns", medians[name], samples)
+        yield statistics.measure(GROUP, case, name, "ns p99", p99s)
+        yield statistics.measure(GROUP, case, name, "ns of server CPU", cpus[name])
+        if name != first:
+            yield statistics.compare(
+                GROUP, case, first, name, medians[first], medians[name], figures.get(name, "")
+            )
+            yield statistics.compare(
+                GROUP, f"{case}, server CPU", first, name, cpus[first], cpus[name],
+                figures.get(f"cpu {name}", ""),
+            )  # fmt: skip
+
+
+def round_trips(
+    case: str,
+    document: str,
+    names: Sequence[str],
+    mode: str,
+    figures: Mapping[str, str],
+    context: Context,
+    *,
+    unique: bool = False,
+) -> Iterator[Outcome]:
+    """One document from several servers."""
+    wanted = target(document)
+    text = request(wanted, close=mode == "close", unique=unique)
+    subjects = {}
+    for name in names:
+        server = context.servers.get(name, document)
+        server.check(wanted, context.servers.documents[document])
+        subjects[name] = Subject(server, mode, context.server_core, one(text))
+    yield from report(case, subjects, context, figures)
+
+
+def round_trip_case(
+    case: str,
+    document: str,
+    names: Sequence[str],
+    mode: str,
+    figures: Mapping[str, str] | None = None,
+    *,
+    unique: bool = False,
+) -> Case:
+    run = partial(round_trips, case, document, names, mode, figures or {}, unique=unique)
+    return Case(case, run, ROUNDS)
+
+
+def known_flags(case: str, context: Context) -> Iterator[Outcome]:
+    """Three of a hundred flags beside the document that holds just these three."""
+    server = context.servers.get(FASTEXT)
+    selection, whole = target("flags-100", WANTED), target("subset")
+    content = context.servers.documents["subset"]
+    server.check(selection, content)
+    server.check(whole, content)
+    subjects = {
+        "3 of 100 flags": Subject(server, "keep", context.server_core, one(request(selection))),
+        "the same as a document": Subject(
+            server, "keep", context.server_core, one(request(whole))
+        ),
+    }
+    yield from report(case, subjects, context, {"the same as a document": "wire.flags"})
+
+
+def unseen_flags(case: str, context: Context) -> Iterator[Outcome]:
+    """Sets of flags that were never asked for, beside requests that were never seen."""
+    server = context.servers.get(FASTEXT)
+    server.check(target("flags-100", WANTED), context.servers.documents["subset"])
+    names = [flag_name(number) for number in range(100)]
+    choices = list(itertools.permutations(names, 3))
+    random.Random(1).shuffle(choices)  # each in its own order, none twice
+    fresh = iter(choices)
+
+    def new_sets(count: int) -> Sequence[bytes]:
+        return [request(target("flags-100", chosen)) for chosen in itertools.islice(fresh, count)]
+
+    core = context.server_core
+    whole = one(request(target("subset"), unique=True))
+    subjects = {
+        "3 of 100 flags, a new set": Subject(server, "keep", core, new_sets),
+        "a document, a new request": Subject(server, "keep", core, whole),
+    }
+    yield from report(case, subjects, context, {"a document, a new request": "wire.flags.unseen"})
+
+
+def throughput(
+    case: str,
+    document: str,
+    names: Sequence[str],
+    connections: int,
+    figures: Mapping[str, str],
+    context: Context,
+) -> Iterator[Outcome]:
+    """Replies per second over many connections; the ratio is fastext over the others."""
+    wanted = target(document)
+    with Requests([request(wanted)]) as requests:
+        turns = {}
+        for name in names:
+            server = context.servers.get(name, document)
+            server.check(wanted, context.servers.documents[document])
+            turns[name] = partial(
+                clients.load, server.port, connections, LOAD_MS, requests, context.other_core
+            )
+            turns[name]()
+        given = statistics.interleaved(turns, context.rounds(LOAD_ROUNDS), context.step)
+    rates = {name: [each.per_second for each in loads] for name, loads in given.items()}
+    for name, loads in given.items():
+        yield statistics.measure(GROUP, case, name, "requests/s", rates[name])
+        p99s = [each.p99_ns for each in loads]
+        yield statistics.measure(GROUP, case, name, "ns p99", p99s)
+        if name != FASTEXT:
+            yield statistics.compare(
+                GROUP, case, FASTEXT, name, rates[FASTEXT], rates[name], figures.get(name, "")
+            )
+
+
+def throughput_case(
+    size: int, connections: int, names: Sequence[str], figures: Mapping[str, str] | None = None
+) -> Case:
+    clients_text = "1 client" if connections == 1 else f"{connections} clients"
+    case = f"load {SIZES[size]}, {clients_text}"
+    run = partial(throughput, case, f"bytes-{size}", names, connections, figures or {})
+    return Case(case, run, LOAD_ROUNDS, needs_two_cores=True)
+
+
+BOTH = (FASTEXT, NGINX)
+C_TOO = (FASTEXT, NGINX, EPOLL)
+
+CASES = (
+    round_trip_case(
+        "kept alive, 280 B", f"bytes-{SMALL}", EVERYBODY, "keep",
+        {NGINX: "wire.keep.nginx", EPOLL: "wire.keep.epoll", UVICORN: "wire.keep.uvicorn",
+         f"cpu {NGINX}": "wire.cpu.nginx"},
+    ),
+    round_trip_case(
+        "connection per request, 280 B", f"bytes-{SMALL}", EVERYBODY, "close",
+        {NGINX: "wire.close.nginx", NGINX_DEFERRED: "wire.close.deferred",
+         EPOLL: "wire.close.epoll", UVICORN: "wire.close.uvicorn"},
+    ),
+    round_trip_case("kept alive, never seen, 280 B", f"bytes-{SMALL}", C_TOO, "keep", unique=True),
+    round_trip_case(
+        "connection per request, never seen, 280 B", f"bytes-{SMALL}", C_TOO, "close",
+        {NGINX: "wire.unseen.close.nginx"}, unique=True,
+    ),
+    round_trip_case("kept alive, 4 KB", f"bytes-{MEDIUM}", C_TOO, "keep"),
+    round_trip_case("connection per request, 4 KB", f"bytes-{MEDIUM}", C_TOO, "close"),
+    round_trip_case("kept alive, 64 KB", f"bytes-{LARGE}", BOTH, "keep"),
+    round_trip_case("connection per request, 64 KB", f"bytes-{LARGE}", BOTH, "close"),
+    round_trip_case("kept alive, 1 MB", f"bytes-{HUGE}", (FASTEXT, NGINX_NO_SENDFILE), "keep"),
+    round_trip_case(
+        "connection per request, 1 MB", f"bytes-{HUGE}", (FASTEXT, NGINX_NO_SENDFILE), "close"
+    ),
+    Case("3 of 100 flags", partial(known_flags, "3 of 100 flags"), ROUNDS),
+    Case("3 of 100 flags, never seen", partial(unseen_flags, "3 of 100 flags, never seen"),
+         ROUNDS),
+    throughput_case(SMALL, 16, (FASTEXT, NGINX, UVICORN)),
+    throughput_case(SMALL, 64, (FASTEXT, NGINX)),
+    throughput_case(LARGE, 1, BOTH),
+    throughput_case(LARGE, 16, BOTH, {NGINX: "wire.load.64k"}),
+    throughput_case(HUGE, 1, (FASTEXT, NGINX_NO_SENDFILE)),
+    throughput_case(HUGE, 16, (FASTEXT, NGINX_NO_SENDFILE), {NGINX_NO_SENDFILE: "wire.load.1m"}),
+)  # fmt: skip
+
+WIRE = Group(GROUP, "round trips, throughput and server CPU over loopback", CASES)
