@@ -7,8 +7,7 @@ generator on the other core.
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from benches.harness import clients, statistics
@@ -25,6 +24,7 @@ from benches.harness.documents import (
     target,
 )
 from benches.harness.model import Outcome
+from benches.harness.round_trips import ROUNDS, Subject, one, report
 from benches.harness.servers import (
     AIOHTTP,
     EPOLL,
@@ -34,94 +34,14 @@ from benches.harness.servers import (
     NGINX_DEFERRED,
     NGINX_NO_SENDFILE,
     UVICORN,
-    Server,
 )
 from benches.harness.suite import Case, Context, Group
 
 GROUP = "wire"
 EVERYBODY = (FASTEXT, NGINX, NGINX_DEFERRED, EPOLL, UVICORN, GRANIAN, AIOHTTP)
 
-ROUNDS = 25
 LOAD_ROUNDS = 11
-RUN_S = 0.1
 LOAD_MS = 250
-CALIBRATION = 200  # requests that warm a server up and tell how long a run is
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run against one server; times in nanoseconds."""
-
-    median_ns: float
-    cpu_ns: float  # of the server, for each request
-    samples: list[int]
-
-
-class Subject:
-    """A server and what it is asked in every run."""
-
-    def __init__(
-        self,
-        server: Server,
-        mode: str,
-        core: int,
-        new_requests: Callable[[int], Sequence[bytes]],
-    ) -> None:
-        self._server = server
-        self._mode = mode
-        self._core = core
-        self._new_requests = new_requests
-        took = self._ask(CALIBRATION)
-        self._count = max(CALIBRATION, int(RUN_S * 1e9 / statistics.median(took)))
-
-    def run(self) -> Run:
-        before = self._server.cpu_ns()
-        samples = self._ask(self._count)
-        cpu_ns = (self._server.cpu_ns() - before) / len(samples)
-        return Run(statistics.median(samples), cpu_ns, samples)
-
-    def _ask(self, count: int) -> list[int]:
-        with Requests(self._new_requests(count)) as requests:
-            return clients.round_trips(
-                self._server.port, self._mode, count, requests, self._core
-            )
-
-
-def one(text: bytes) -> Callable[[int], Sequence[bytes]]:
-    """The same request again and again; where it is unique, the client makes it so."""
-    return lambda _count: (text,)
-
-
-def report(
-    case: str,
-    subjects: Mapping[str, Subject],
-    context: Context,
-    figures: Mapping[str, str],
-    rounds: int = ROUNDS,
-) -> Iterator[Outcome]:
-    """Time the subjects in turns; the first is compared with each of the others.
-
-    `figures` are the names of the table's figures by anchor, for CPU with "cpu " before it.
-    """
-    turns = {name: subject.run for name, subject in subjects.items()}
-    runs = statistics.interleaved(turns, context.rounds(rounds), context.step)
-    medians = {name: [each.median_ns for each in given] for name, given in runs.items()}
-    cpus = {name: [each.cpu_ns for each in given] for name, given in runs.items()}
-    first = next(iter(subjects))
-    for name, given in runs.items():
-        samples = list(itertools.chain.from_iterable(each.samples for each in given))
-        p99s = [statistics.percentile(sorted(each.samples), 99) for each in given]
-        yield statistics.measure(GROUP, case, name, "ns", medians[name], samples)
-        yield statistics.measure(GROUP, case, name, "ns p99", p99s)
-        yield statistics.measure(GROUP, case, name, "ns of server CPU", cpus[name])
-        if name != first:
-            yield statistics.compare(
-                GROUP, case, first, name, medians[first], medians[name], figures.get(name, "")
-            )
-            yield statistics.compare(
-                GROUP, f"{case}, server CPU", first, name, cpus[first], cpus[name],
-                figures.get(f"cpu {name}", ""),
-            )  # fmt: skip
 
 
 def round_trips(
@@ -142,7 +62,7 @@ def round_trips(
         server = context.servers.get(name, document)
         server.check(wanted, context.servers.documents[document])
         subjects[name] = Subject(server, mode, context.server_core, one(text))
-    yield from report(case, subjects, context, figures)
+    yield from report(GROUP, case, subjects, context, figures)
 
 
 def round_trip_case(
@@ -171,7 +91,7 @@ def known_flags(case: str, context: Context) -> Iterator[Outcome]:
             server, "keep", context.server_core, one(request(whole))
         ),
     }
-    yield from report(case, subjects, context, {"the same as a document": "wire.flags"})
+    yield from report(GROUP, case, subjects, context, {"the same as a document": "wire.flags"})
 
 
 def unseen_flags(case: str, context: Context) -> Iterator[Outcome]:
@@ -192,7 +112,7 @@ def unseen_flags(case: str, context: Context) -> Iterator[Outcome]:
         "3 of 100 flags, a new set": Subject(server, "keep", core, new_sets),
         "a document, a new request": Subject(server, "keep", core, whole),
     }
-    yield from report(case, subjects, context, {"a document, a new request": "wire.flags.unseen"})
+    yield from report(GROUP, case, subjects, context, {"a document, a new request": "wire.flags.unseen"})
 
 
 def throughput(

@@ -6,6 +6,7 @@ of benchmarks that uses it.
 
 import contextlib
 import http.client
+import socket
 import sys
 import tempfile
 import time
@@ -33,6 +34,7 @@ CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIAFASTEXT",
     "AWS_SECRET_ACCESS_KEY": "secret",
     "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": "/nonexistent",
     "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
@@ -108,6 +110,15 @@ def fastext_environ(port: int, service_url: str, variables: Mapping[str, str]) -
         "AWS_ENDPOINT_URL": service_url,
         **variables,
     }
+
+
+def listens(port: int, options: str) -> str:
+    """nginx's directives to listen where fastext does: names may lead to ::1 first."""
+    hosts = ["127.0.0.1"]
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        hosts.append("[::1]")
+    return " ".join(f"listen {host}:{port}{options};" for host in hosts)
 
 
 class Servers:
@@ -187,7 +198,7 @@ class Servers:
         configuration = state / "nginx.conf"
         configuration.write_text(
             template.format(
-                state=state, root=self._root(), listen=f"{port}{listen}", sendfile=sendfile
+                state=state, root=self._root(), listen=listens(port, listen), sendfile=sendfile
             )
         )
         command = [str(program), "-p", str(state), "-c", str(configuration)]
