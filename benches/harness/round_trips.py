@@ -1,8 +1,8 @@
 """Round trips of several subjects in turns: a server each, and what it is asked."""
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from benches.harness import clients, statistics
 from benches.harness.clients import Requests
@@ -20,6 +20,7 @@ class Run:
     """One run against one server; times in nanoseconds."""
 
     median_ns: float
+    mean_ns: float  # with it counts what a server does after its reply
     cpu_ns: float  # of the server, for each request
     samples: list[int]
 
@@ -45,7 +46,9 @@ class Subject:
         before = self._server.cpu_ns()
         samples = self._ask(self._count)
         cpu_ns = (self._server.cpu_ns() - before) / len(samples)
-        return Run(statistics.median(samples), cpu_ns, samples)
+        return Run(
+            statistics.median(samples), sum(samples) / len(samples), cpu_ns, samples
+        )
 
     def _ask(self, count: int) -> list[int]:
         with Requests(self._new_requests(count)) as requests:
@@ -68,24 +71,26 @@ def report(
 ) -> Iterator[Outcome]:
     """Time the subjects in turns; the first is compared with each of the others.
 
-    `figures` are the names of the table's figures by anchor, for CPU with "cpu " before it.
+    `figures` are the names of the table's figures by anchor, for another quantity than the median
+    with its name before it, as in "server CPU nginx".
     """
     turns = {name: subject.run for name, subject in subjects.items()}
     runs = statistics.interleaved(turns, context.rounds(ROUNDS), context.step)
-    medians = {name: [each.median_ns for each in given] for name, given in runs.items()}
-    cpus = {name: [each.cpu_ns for each in given] for name, given in runs.items()}
+    quantities: dict[str, Callable[[Run], float]] = {
+        "": lambda run: run.median_ns,
+        "mean": lambda run: run.mean_ns,
+        "p99": lambda run: statistics.percentile(sorted(run.samples), 99),
+        "server CPU": lambda run: run.cpu_ns,
+    }
     first = next(iter(subjects))
-    for name, given in runs.items():
-        samples = list(itertools.chain.from_iterable(each.samples for each in given))
-        p99s = [statistics.percentile(sorted(each.samples), 99) for each in given]
-        yield statistics.measure(group, case, name, "ns", medians[name], samples)
-        yield statistics.measure(group, case, name, "ns p99", p99s)
-        yield statistics.measure(group, case, name, "ns of server CPU", cpus[name])
-        if name != first:
-            yield statistics.compare(
-                group, case, first, name, medians[first], medians[name], figures.get(name, "")
-            )
-            yield statistics.compare(
-                group, f"{case}, server CPU", first, name, cpus[first], cpus[name],
-                figures.get(f"cpu {name}", ""),
-            )  # fmt: skip
+    for what, quantity in quantities.items():
+        values = {name: [quantity(run) for run in given] for name, given in runs.items()}
+        label = f"{case}, {what}" if what else case
+        for name, given in runs.items():
+            samples = () if what else list(chain.from_iterable(each.samples for each in given))
+            yield statistics.measure(group, label, name, "ns", values[name], samples)
+            if name != first:
+                figure = figures.get(f"{what} {name}".strip(), "")
+                yield statistics.compare(
+                    group, label, first, name, values[first], values[name], figure
+                )
