@@ -12,7 +12,6 @@ from benches.bench_startup import (
     CONFIGURATION,
     DOCUMENT_BYTES,
     bare_rss_bytes,
-    has_client,
     start,
 )
 from benches.harness import build, clients, statistics
@@ -28,7 +27,7 @@ from benches.harness.documents import (
     subset,
     target,
 )
-from benches.harness.model import Outcome, Skip
+from benches.harness.model import Outcome
 from benches.harness.servers import Server
 from benches.harness.suite import Case, Context, Group
 from benches.harness.upstream import secure_app_config
@@ -61,9 +60,6 @@ def after_prefetch(case: str, context: Context) -> Iterator[Outcome]:
         service.deploy(*KEY_PREFIX, CONFIGURATION, sized_document(DOCUMENT_BYTES))
         turns: dict[str, Callable[[], float]] = {BARE: lambda: bare_rss_bytes(core) / MB}
         for client in CLIENTS:
-            if not has_client(client):
-                yield Skip(GROUP, f"{case}, {client}", f"this fastext has no {client} client")
-                continue
             begun = partial(start, package.bare, client, service, bundle, core)
             turns[client] = lambda begun=begun: begun().rss_bytes / MB  # type: ignore[misc]
         given = statistics.interleaved(turns, context.rounds(ROUNDS), context.step)

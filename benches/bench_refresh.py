@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from benches import ROOT
-from benches.bench_startup import CLIENTS, CONFIGURATION, has_client
+from benches.bench_startup import CLIENTS, CONFIGURATION
 from benches.harness import clients, machine, statistics
 from benches.harness.clients import Requests
 from benches.harness.documents import (
@@ -21,7 +21,7 @@ from benches.harness.documents import (
     sized_document,
     target,
 )
-from benches.harness.model import Outcome, Skip
+from benches.harness.model import Outcome
 from benches.harness.servers import CREDENTIALS, Server, WrongAnswer
 from benches.harness.suite import Case, Context, Group
 from benches.harness.upstream import AppConfig, secure_app_config
@@ -139,10 +139,7 @@ def polls(case: str, close_each: bool, context: Context) -> Iterator[Outcome]:
         environ = poll_environ(service, str(bundle))
         turns = {PLAIN: partial(poll_ns, PLAIN, environ, context.server_core)}
         for client in CLIENTS:
-            if has_client(client):
-                turns[client] = partial(poll_ns, client, environ, context.server_core)
-            else:
-                yield Skip(GROUP, f"{case}, {client}", f"this fastext has no {client} client")
+            turns[client] = partial(poll_ns, client, environ, context.server_core)
         given = statistics.interleaved(turns, context.rounds(POLL_ROUNDS), context.step)
     for name, values in given.items():
         yield statistics.measure(GROUP, case, name, "ns of CPU", values)

@@ -11,7 +11,6 @@ The certificates to trust are one file with one authority, as with AWS_CA_BUNDLE
 """
 
 import http.client
-import importlib.util
 import os
 import subprocess
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 
 from benches.harness import build, machine, statistics
 from benches.harness.documents import KEY_PREFIX, sized_document
-from benches.harness.model import Outcome, Skip
+from benches.harness.model import Outcome
 from benches.harness.servers import fastext_environ
 from benches.harness.suite import Case, Context, Group
 from benches.harness.upstream import AppConfig, LambdaApi, secure_app_config
@@ -49,12 +48,6 @@ class Start:
 
     phases: tuple[float, ...]
     rss_bytes: int
-
-
-def has_client(name: str) -> bool:
-    """Whether this fastext has the data client `name`."""
-    module = {"direct": "fastext.direct", "botocore": "fastext.client"}[name]
-    return importlib.util.find_spec(module) is not None
 
 
 def spawn(command: Sequence[str], environ: Mapping[str, str], core: int, **options: object
@@ -146,9 +139,6 @@ def phases(case: str, context: Context) -> Iterator[Outcome]:
         service.deploy(*KEY_PREFIX, CONFIGURATION, sized_document(DOCUMENT_BYTES))
         subjects = {}
         for client in CLIENTS:
-            if not has_client(client):
-                yield Skip(GROUP, f"{case}, {client}", f"this fastext has no {client} client")
-                continue
             subjects[client] = partial(start, package.bare, client, service, bundle, core)
             subjects[f"{client}, command of pip"] = partial(
                 start, [os.fspath(package.command)], client, service, bundle, core

@@ -19,11 +19,11 @@ class Figure(NamedTuple):
 
 INSTRUCTIONS = (
     Figure("instructions.hit", "user instructions per request: hit, kept alive",
-           6000, 4000, "instructions"),
+           6000, 4000),
     Figure("instructions.unseen", "user instructions per request: never seen before, kept alive",
-           12000, 9000, "instructions"),
+           12000, 9000),
     Figure("instructions.close", "user instructions per request: hit, connection per request",
-           4500, 3200, "instructions"),
+           4500, 3200),
 )  # fmt: skip
 
 WIRE = (

@@ -43,18 +43,23 @@ def plain_botocore() -> Callable[[], bool]:
 
 def ours(kind: str) -> Callable[[], bool]:
     """A session by one of fastext's own clients."""
+    from fastext.deadline import Deadline
     from fastext.session import ConfigurationSession, DataClient
     from fastext.settings import Settings
-    from fastext.workers import Deadline
 
-    settings = Settings.from_env(dict(os.environ), in_lambda=False)
+    environ = dict(os.environ)
+    settings = Settings.from_env(environ, in_lambda=False)
     client: DataClient
-    if kind == "botocore":
+    if kind == "direct":
+        from fastext.direct import DirectAppConfigData, plan
+
+        planned = plan(settings, environ)
+        assert planned is not None, "the direct client does for this environment"
+        client = DirectAppConfigData(planned)
+    else:
         from fastext.client import AppConfigData
 
-        client = AppConfigData(settings, dict(os.environ))
-    else:
-        raise ValueError(kind)
+        client = AppConfigData(settings, environ)
     session = ConfigurationSession(client, (*KEY_PREFIX, CONFIGURATION), 60.0)
     return lambda: session.poll(Deadline(DEADLINE_S)) is not None
 

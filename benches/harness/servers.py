@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 
 from fakes.appconfig import FakeAppConfig
 
@@ -137,13 +136,13 @@ class Servers:
     def __enter__(self) -> "Servers":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End them all."""
         self._stack.close()
+        self._running.clear()
 
     def get(self, name: str, document: str = "") -> Server:
         """The server `name`; the one in C has one document, which is `document`.

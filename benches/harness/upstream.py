@@ -18,7 +18,7 @@ import trustme
 from fakes.appconfig import FakeAppConfig
 from fakes.data_service import Call
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 
 REGISTERED = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
