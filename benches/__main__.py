@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -55,7 +56,9 @@ def main() -> int:
     if old is not None:
         console.print(report.comparison_table(old, results))
     for skip in results.skips:
-        console.print(f"[bold yellow]SKIPPED[/bold yellow] {skip.group}, {skip.case}: {skip.reason}")
+        console.print(
+            f"[bold yellow]SKIPPED[/bold yellow] {skip.group}, {skip.case}: {skip.reason}"
+        )
     console.print(f"{results.seconds:.0f} s; results in {options.output}")
     missed = [each for each in found if each.standing is Standing.MISSED]
     return 1 if missed or failed else 0
@@ -64,8 +67,13 @@ def main() -> int:
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benches", description=__doc__)
     parser.add_argument("--list", action="store_true", help="show groups and cases")
-    parser.add_argument("--only", action="append", default=[], metavar="GROUP[,CASE]",
-                        help="a group, or one of its cases; * stands for anything; repeatable")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="GROUP[,CASE]",
+        help="a group, or one of its cases; * stands for anything; repeatable",
+    )
     parser.add_argument("--quick", action="store_true", help="fewer rounds, at most 3 minutes")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="earlier results")
     parser.add_argument("--output", type=Path, metavar="DIR", default=OUTPUT,
@@ -91,28 +99,28 @@ def run(
     context = prepare(quick)
     # Drawn between runs only: a progress bar that draws itself would be measured.
     with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                  TimeElapsedColumn(), console=console, auto_refresh=False) as progress:  # fmt: skip
-        rounds = [context.rounds(case.rounds) for _, case in chosen]
-        task = progress.add_task("", total=sum(rounds))
+                  TimeElapsedColumn(), console=console, auto_refresh=False
+                  ) as progress:  # fmt: skip
+        total = sum(context.rounds(case.rounds) for _, case in chosen)
+        task = progress.add_task("", total=total)
 
         def step() -> None:
             progress.update(task, advance=1, refresh=True)
 
         context.step = step
-        name = ""
-        for place, (group, case) in enumerate(chosen):
-            if group.name != name:
-                context.servers.close()
-                context.serve()
-                name = group.name
-            progress.update(task, description=f"{group.name}: {case.name}", refresh=True)
-            try:
-                results.add(run_case(group, case, context))
-            except Exception as fault:
-                failed.append(f"{group.name}, {case.name}")
-                progress.console.print(f"[bold red]FAILED[/bold red] {failed[-1]}: {fault!r}")
-            progress.update(task, completed=sum(rounds[: place + 1]), refresh=True)
-    context.servers.close()
+        done = 0
+        for _, members in groupby(chosen, key=lambda each: each[0].name):
+            with context.serve():
+                for group, case in members:
+                    name = f"{group.name}: {case.name}"
+                    progress.update(task, description=name, refresh=True)
+                    try:
+                        results.add(run_case(group, case, context))
+                    except Exception as fault:
+                        failed.append(name)
+                        progress.console.print(f"[bold red]FAILED[/bold red] {name}: {fault!r}")
+                    done += context.rounds(case.rounds)
+                    progress.update(task, completed=done, refresh=True)
     results.seconds = time.monotonic() - begin
     return results, failed
 

@@ -102,7 +102,8 @@ def first_document(case: str, context: Context) -> Iterator[Outcome]:
     times = {name: [ms for ms, _ in runs] for name, runs in given.items()}
     for name, runs in given.items():
         yield statistics.measure(GROUP, case, name, "ms", times[name])
-        yield statistics.measure(GROUP, case, name, "MB", [rss for _, rss in runs])
+        memory = [rss for _, rss in runs]
+        yield statistics.measure(GROUP, f"{case}, memory", name, "MB", memory)
     ours, boto3 = "fastext by urllib", "boto3 in the function"
     for name in times:
         if name != ours:

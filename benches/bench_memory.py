@@ -66,9 +66,7 @@ def after_prefetch(case: str, context: Context) -> Iterator[Outcome]:
     for name, values in given.items():
         yield statistics.measure(GROUP, case, name, "MB", values)
         if name != BARE:
-            yield statistics.compare(
-                GROUP, case, name, BARE, values, given[BARE], f"memory.{name}"
-            )
+            yield statistics.compare(GROUP, case, name, BARE, values, given[BARE], f"memory.{name}")
 
 
 def per_document(case: str, context: Context) -> Iterator[Outcome]:

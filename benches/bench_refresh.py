@@ -114,7 +114,7 @@ def stalls(case: str, context: Context) -> Iterator[Outcome]:
             for start in range(0, len(samples), READS_PER_S)
         ]
         yield statistics.measure(GROUP, case, subject, "ns", samples, samples)
-        yield statistics.measure(GROUP, case, f"{subject}, longest of a second", "ms", longest)
+        yield statistics.measure(GROUP, f"{case}, longest of a second", subject, "ms", longest)
         if active:
             yield statistics.absolute(GROUP, case, subject, longest, "refresh.stall")
     for _ in range(windows):
@@ -142,7 +142,7 @@ def polls(case: str, close_each: bool, context: Context) -> Iterator[Outcome]:
             turns[client] = partial(poll_ns, client, environ, context.server_core)
         given = statistics.interleaved(turns, context.rounds(POLL_ROUNDS), context.step)
     for name, values in given.items():
-        yield statistics.measure(GROUP, case, name, "ns of CPU", values)
+        yield statistics.measure(GROUP, case, name, "ns", values)
         if name != PLAIN:
             figure = "poll.direct" if name == "direct" and not close_each else ""
             yield statistics.compare(GROUP, case, name, PLAIN, values, given[PLAIN], figure)

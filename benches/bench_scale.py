@@ -69,11 +69,11 @@ def loaded(case: str, context: Context) -> Iterator[Outcome]:
             for count in (CONNECTIONS, FEW)
         }
         given = statistics.interleaved(turns, context.rounds(LOAD_ROUNDS), context.step)
-    many, few = ([load.per_second for load in loads] for loads in given.values())
-    for name, loads in given.items():
-        rates = [load.per_second for load in loads]
-        yield statistics.measure(GROUP, case, name, "requests/s", rates)
-    yield statistics.compare(GROUP, case, *given, many, few, "scale.load")
+    rates = {name: [load.per_second for load in loads] for name, loads in given.items()}
+    for name, values in rates.items():
+        yield statistics.measure(GROUP, case, name, "requests/s", values)
+    many, few = rates
+    yield statistics.compare(GROUP, case, many, few, rates[many], rates[few], "scale.load")
 
 
 def beside_configurations(case: str, context: Context) -> Iterator[Outcome]:
@@ -85,7 +85,7 @@ def beside_configurations(case: str, context: Context) -> Iterator[Outcome]:
         context.servers.service.deploy(*KEY_PREFIX, f"other-{number}", content)
         many.check(target(f"other-{number}"), content)
     held = (many.rss_bytes() - before) / 1024 / CONFIGURATIONS
-    yield statistics.measure(GROUP, case, "each configuration", "KB", [held])
+    yield statistics.measure(GROUP, f"{case}, memory of each", FASTEXT, "KB", [held])
     alone = "1 configuration"
     subjects = {f"{CONFIGURATIONS} configurations": small(many, context),
                 alone: small(few, context)}  # fmt: skip
@@ -133,9 +133,7 @@ def large(case: str, context: Context) -> Iterator[Outcome]:
     for name, values in times.items():
         yield statistics.measure(GROUP, case, name, "ns", values)
     twice = [2 * each for each in times["1 MB"]]
-    yield statistics.compare(
-        GROUP, case, "2 MB", "1 MB twice", times["2 MB"], twice, "scale.bytes"
-    )
+    yield statistics.compare(GROUP, case, "2 MB", "1 MB twice", times["2 MB"], twice, "scale.bytes")
 
 
 def distinct(case: str, context: Context) -> Iterator[Outcome]:

@@ -5,6 +5,8 @@ The anchors get the decoded document for nothing; what it costs to keep is in `u
 """
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -13,6 +15,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from benches import ROOT
 from benches.harness import documents, machine, micro, statistics
 from benches.harness.micro import Micro
 from benches.harness.model import Outcome
@@ -22,10 +25,12 @@ from fastext._parse import index_flags, select_flags
 GROUP = "select"
 SIZES = (10, 100, 1000, 10_000)
 WANTED = {1: 1, 3: 3, 10: 10}
-ROUNDS = 50
+PROCESSES = 15
+BLOCKS = 5
 BLOCK_S = 0.01
 
 Function = Callable[[], bytes]
+Subject = tuple[str, int]  # who selects, and from how many flags
 
 
 @cache
@@ -111,23 +116,38 @@ def block_ns(function: Function) -> Callable[[], float]:
     return run
 
 
+def in_turns(ours: Subject, theirs: Subject, rounds: int) -> tuple[list[float], list[float]]:
+    """Three flags by two subjects that take turns, in this process; nanoseconds for each call."""
+    turns = {
+        name: block_ns(prepared(subject, size, 3)[0])
+        for name, (subject, size) in (("ours", ours), ("theirs", theirs))
+    }
+    given = statistics.interleaved(turns, rounds, lambda: None)
+    return given["ours"], given["theirs"]
+
+
 def paired(
-    case: str, ours: tuple[str, int], theirs: tuple[str, int], figure: str, context: Context
+    case: str, ours: Subject, theirs: Subject, figure: str, context: Context
 ) -> Iterator[Outcome]:
-    """Three flags by two subjects in turns, in one process."""
+    """The same in several processes, because how memory is laid out in one is chance."""
+    mine: list[float] = []
+    its: list[float] = []
+    for _ in range(context.rounds(PROCESSES)):
+        with machine.on_core(context.server_core):
+            done = subprocess.run(
+                [sys.executable, "-m", __name__, json.dumps([ours, theirs, BLOCKS])],
+                check=True, cwd=ROOT, env=machine.plain_environ(), stdout=subprocess.PIPE,
+            )  # fmt: skip
+        blocks = json.loads(done.stdout)
+        mine.extend(blocks[0])
+        its.extend(blocks[1])
+        context.step()
     labels = [f"{subject}, 3 of {size:,}" for subject, size in (ours, theirs)]
-    with machine.on_core(context.server_core):
-        turns = {
-            label: block_ns(prepared(subject, size, 3)[0])
-            for label, (subject, size) in zip(labels, (ours, theirs), strict=True)
-        }
-        given = statistics.interleaved(turns, context.rounds(ROUNDS), context.step)
-    mine, its = (given[label] for label in labels)
     yield statistics.compare(GROUP, case, labels[0], labels[1], mine, its, figure)
 
 
-def paired_case(case: str, ours: tuple[str, int], theirs: tuple[str, int], figure: str) -> Case:
-    return Case(case, partial(paired, case, ours, theirs, figure), ROUNDS)
+def paired_case(case: str, ours: Subject, theirs: Subject, figure: str) -> Case:
+    return Case(case, partial(paired, case, ours, theirs, figure), PROCESSES)
 
 
 CASES = (
@@ -137,3 +157,6 @@ CASES = (
 )
 
 SELECT = Group(GROUP, "some flags out of a cached document", CASES)
+
+if __name__ == "__main__":
+    print(json.dumps(in_turns(*json.loads(sys.argv[1]))))

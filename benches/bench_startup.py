@@ -15,7 +15,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -131,13 +131,13 @@ def answered_ping(port: int) -> int:
     return moment
 
 
-def phases(case: str, context: Context) -> Iterator[Outcome]:
+def phases(context: Context) -> Iterator[Outcome]:
     """The boot file with each data client, and the command that pip makes, in turns."""
     core = context.server_core
     package = build.installed()
     with secure_app_config() as (service, bundle):
         service.deploy(*KEY_PREFIX, CONFIGURATION, sized_document(DOCUMENT_BYTES))
-        subjects = {}
+        subjects: dict[str, Callable[[], Start]] = {}
         for client in CLIENTS:
             subjects[client] = partial(start, package.bare, client, service, bundle, core)
             subjects[f"{client}, command of pip"] = partial(
@@ -145,24 +145,22 @@ def phases(case: str, context: Context) -> Iterator[Outcome]:
             )
         for run in subjects.values():
             run()  # the first start may have to write what Python caches of the modules
-        turns = {BARE: lambda: Start((bare_start_ms(core),) * len(PHASES), 0), **subjects}
+        turns: dict[str, Callable[[], Start]] = {
+            BARE: lambda: Start((bare_start_ms(core),) * len(PHASES), 0),
+            **subjects,
+        }
         given = statistics.interleaved(turns, context.rounds(ROUNDS), context.step)
     bare = [each.phases[0] for each in given[BARE]]
-    yield statistics.measure(GROUP, case, BARE, "ms", bare)
-    for name in subjects:
-        for place, phase in enumerate(PHASES):
+    for place, phase in enumerate(PHASES):
+        yield statistics.measure(GROUP, phase, BARE, "ms", bare)
+        for name in subjects:
             taken = [each.phases[place] for each in given[name]]
-            yield statistics.measure(GROUP, case, name, f"ms to {phase}", taken)
             named = name in CLIENTS and phase != "next event"
             figure = f"start.{name}.{phase}" if named else ""
-            yield statistics.compare(
-                GROUP, f"{case}, {phase}", name, BARE, taken, bare, figure
-            )
-        yield statistics.measure(
-            GROUP, case, name, "MB", [each.rss_bytes / 2**20 for each in given[name]]
-        )
+            yield statistics.measure(GROUP, phase, name, "ms", taken)
+            yield statistics.compare(GROUP, phase, name, BARE, taken, bare, figure)
 
 
-CASES = (Case("phases", partial(phases, "phases"), ROUNDS),)
+CASES = (Case("phases", phases, ROUNDS),)
 
 START = Group(GROUP, "from exec to registered, serving, prefetched, next event", CASES)

@@ -72,9 +72,13 @@ def round_trip_case(
     names: Sequence[str],
     mode: str,
     figures: Mapping[str, str] | None = None,
-    **options: bool,
+    *,
+    unique: bool = False,
+    announced: bool = True,
 ) -> Case:
-    run = partial(round_trips, case, document, names, mode, figures or {}, **options)
+    run = partial(
+        round_trips, case, document, names, mode, figures or {}, unique=unique, announced=announced
+    )
     return Case(case, run, ROUNDS)
 
 
@@ -87,9 +91,7 @@ def known_flags(case: str, context: Context) -> Iterator[Outcome]:
     server.check(whole, content)
     subjects = {
         "3 of 100 flags": Subject(server, "keep", context.server_core, one(request(selection))),
-        "the same as a document": Subject(
-            server, "keep", context.server_core, one(request(whole))
-        ),
+        "the same as a document": Subject(server, "keep", context.server_core, one(request(whole))),
     }
     yield from report(GROUP, case, subjects, context, {"the same as a document": "wire.flags"})
 
@@ -112,7 +114,9 @@ def unseen_flags(case: str, context: Context) -> Iterator[Outcome]:
         "3 of 100 flags, a new set": Subject(server, "keep", core, new_sets),
         "a document, a new request": Subject(server, "keep", core, whole),
     }
-    yield from report(GROUP, case, subjects, context, {"a document, a new request": "wire.flags.unseen"})
+    yield from report(
+        GROUP, case, subjects, context, {"a document, a new request": "wire.flags.unseen"}
+    )
 
 
 def throughput(
@@ -139,7 +143,7 @@ def throughput(
     for name, loads in given.items():
         yield statistics.measure(GROUP, case, name, "requests/s", rates[name])
         p99s = [each.p99_ns for each in loads]
-        yield statistics.measure(GROUP, case, name, "ns p99", p99s)
+        yield statistics.measure(GROUP, f"{case}, p99", name, "ns", p99s)
         if name != FASTEXT:
             yield statistics.compare(
                 GROUP, case, FASTEXT, name, rates[FASTEXT], rates[name], figures.get(name, "")

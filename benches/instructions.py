@@ -82,7 +82,7 @@ class Counted:
         self._vgdb = valgrind.with_name("vgdb")
         # As a layer starts it, but for -I, with which the seed of hashes could not be fixed.
         # setarch: the same addresses each time.
-        command = ["setarch", "-R", valgrind, "--tool=callgrind",
+        command: list[str | Path] = ["setarch", "-R", valgrind, "--tool=callgrind",
                    f"--callgrind-out-file={folder / 'out'}",
                    package.interpreter, "-S", "-P", "-s", package.boot]  # fmt: skip
         self._log = (folder / "log").open("w+")
@@ -207,8 +207,10 @@ def main() -> int:
     try:
         here = toolchain()
         if checking and (lines := differences(Record.load().toolchain, here)):
-            console.print("[bold yellow]SKIPPED: counts of this toolchain cannot be compared with "
-                          f"{FILE.name}; renew it by make bench-instructions[/bold yellow]")  # fmt: skip
+            console.print(
+                "[bold yellow]SKIPPED: counts of this toolchain cannot be compared with those "
+                f"in {FILE.name}; make bench-instructions renews it[/bold yellow]"
+            )
             console.print("\n".join(lines))
             return 0
         counts = counted()

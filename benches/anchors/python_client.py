@@ -48,8 +48,8 @@ def powertools(port: int, configuration: str) -> Callable[[], bytes]:
     provider = AppConfigExtensionProvider(environment, application, port=port)
 
     def read() -> bytes:
-        content: str | bytes = provider.get(configuration, force_fetch=True)
-        return content.encode() if isinstance(content, str) else content
+        content = provider.get(configuration, force_fetch=True)
+        return content if isinstance(content, bytes) else str(content).encode()
 
     return read
 

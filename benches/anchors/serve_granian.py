@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from granian import Granian
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
 
 from benches.anchors.serving import CONTENT_TYPE, arguments, documents
 
@@ -31,7 +33,8 @@ def main() -> None:
     port, _ = arguments()
     Granian(
         "benches.anchors.serve_granian:application", address="127.0.0.1", port=port,
-        interface="rsgi", workers=1, loop="uvloop", log_access=False, log_level="warning",
+        interface=Interfaces.RSGI, workers=1, loop=Loops.uvloop, log_access=False,
+        log_level=LogLevels.warning,
     ).serve()  # fmt: skip
 
 

@@ -18,7 +18,7 @@ class Requests:
     """Requests in a file that a client sends in turn; a context that removes it."""
 
     def __init__(self, requests: Sequence[bytes]) -> None:
-        self._file = tempfile.NamedTemporaryFile(prefix="fastext-requests-")
+        self._file = tempfile.NamedTemporaryFile(prefix="fastext-requests-")  # noqa: SIM115
         self._file.write(b"".join(requests))
         self._file.flush()
         self.path = Path(self._file.name)
@@ -43,7 +43,7 @@ def round_trips(
     port: int, mode: str, count: int, requests: Requests, core: int, interval_ns: int = 0
 ) -> list[int]:
     """Nanoseconds of `count` requests one after another; `mode` is "keep" or "close"."""
-    command = [build.anchor("client"), str(port), mode, str(count), requests.path]
+    command: list[str | Path] = [build.anchor("client"), str(port), mode, str(count), requests.path]
     if interval_ns:
         command.append(str(interval_ns))
     samples = array.array("q", _run(command, core, first=bool(interval_ns)))
@@ -52,7 +52,13 @@ def round_trips(
 
 def load(port: int, connections: int, milliseconds: int, requests: Requests, core: int) -> Load:
     """Keep `connections` busy for so long."""
-    command = [build.anchor("load"), str(port), str(connections), str(milliseconds), requests.path]
+    command: list[str | Path] = [
+        build.anchor("load"),
+        str(port),
+        str(connections),
+        str(milliseconds),
+        requests.path,
+    ]
     replies, took_ns, median_ns, p99_ns = map(int, _run(command, core).split())
     return Load(replies / took_ns * 1e9, median_ns, p99_ns)
 

@@ -8,13 +8,13 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot, ticker
 
-from benches.bench_startup import BARE, PHASES  # noqa: E402
-from benches.bench_wire import GROUP as WIRE  # noqa: E402
-from benches.harness.documents import SIZES  # noqa: E402
-from benches.harness.model import Measure, Results  # noqa: E402
-from benches.harness.statistics import PERCENTILES  # noqa: E402
+from benches.bench_startup import BARE, PHASES
+from benches.bench_wire import GROUP as WIRE
+from benches.harness.documents import SIZES
+from benches.harness.model import Measure, Results
+from benches.harness.statistics import PERCENTILES
 
 FORMATS = ("png", "svg")
 
@@ -53,22 +53,22 @@ def draw_all(results: Results, folder: Path) -> list[Path]:
 def latency(results: Results, case: str) -> Figure | None:
     """Every percentile of round trips, by server; the tail is stretched."""
     measures = [
-        each
-        for each in results.measures
-        if (each.group, each.case) == (WIRE, case) and each.curve
+        each for each in results.measures if (each.group, each.case) == (WIRE, case) and each.curve
     ]
     if not measures:
         return None
     figure, axes = pyplot.subplots(figsize=(8, 5))
     tail = [1 / (1 - percent / 100) for percent in PERCENTILES]
     for measure in measures:
-        axes.plot(tail, [value / 1000 for value in measure.curve],
-                  linewidth=2.5 if measure.subject == "fastext" else 1.2, label=measure.subject)  # fmt: skip
+        width = 2.5 if measure.subject == "fastext" else 1.2
+        microseconds = [value / 1000 for value in measure.curve]
+        axes.plot(tail, microseconds, linewidth=width, label=measure.subject)
     axes.set_xscale("log")
     axes.set_yscale("log")
     shown = (0, 50, 90, 99, 99.9, 99.99)
     axes.set_xticks([1 / (1 - each / 100) for each in shown], [f"{each:g}" for each in shown])
     axes.minorticks_off()
+    plain_numbers(axes.yaxis)
     axes.set_xlabel("percentile")
     axes.set_ylabel("round trip, µs")
     axes.set_title(case)
@@ -95,6 +95,7 @@ def document_size(results: Results) -> Figure | None:
         axes.set_yscale("log")
         axes.set_xticks(list(SIZES), list(SIZES.values()))
         axes.minorticks_off()
+        plain_numbers(axes.yaxis)
         axes.set_title(way)
         axes.set_xlabel("document")
         axes.grid(alpha=0.3)
@@ -105,6 +106,13 @@ def document_size(results: Results) -> Figure | None:
         pyplot.close(figure)
         return None
     return figure
+
+
+def plain_numbers(axis: Any) -> None:
+    """A logarithmic axis that says 20 and 50, not powers of ten alone."""
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axis.set_minor_locator(ticker.NullLocator())
 
 
 def _find(results: Results, group: str, case: str, prefix: str) -> Measure | None:
@@ -134,6 +142,7 @@ def number_of_flags(results: Results) -> Figure | None:
         axes.plot(*zip(*sorted(points), strict=True), marker="o", label=subject)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    plain_numbers(axes.yaxis)
     axes.set_xlabel("flags in the document")
     axes.set_ylabel("ns to select three")
     axes.grid(alpha=0.3)
@@ -143,7 +152,7 @@ def number_of_flags(results: Results) -> Figure | None:
 
 def start(results: Results) -> Figure | None:
     """From exec to each phase, as stacked bars in the order in which the phases come."""
-    found = [each for each in results.measures if each.group == "start"]
+    found = [each for each in results.measures if each.group == "start" and each.case in PHASES]
     bare = next((each for each in found if each.subject == BARE), None)
     subjects = list(dict.fromkeys(each.subject for each in found if each.subject != BARE))
     if bare is None or not subjects:
@@ -167,9 +176,4 @@ def start(results: Results) -> Figure | None:
 
 
 def _phases(found: Sequence[Measure], subject: str) -> dict[str, float]:
-    return {
-        phase: each.value
-        for phase in PHASES
-        for each in found
-        if (each.subject, each.unit) == (subject, f"ms to {phase}")
-    }
+    return {each.case: each.value for each in found if each.subject == subject}

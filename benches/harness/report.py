@@ -1,7 +1,6 @@
 """Results as tables: for a terminal, for Markdown, and beside earlier results."""
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
 from typing import TypeVar
 
 from rich.table import Table
@@ -16,20 +15,18 @@ STYLES = {
     Standing.ABSENT: "yellow",
 }
 
-# Each unit by the powers of a thousand that keep numbers short.
+# Steps of a thousand, so that numbers stay short.
 _TIME = ("ns", "µs", "ms", "s")
 
 
 def quantity(value: float, unit: str) -> str:
     """A value with three digits that count, and its unit: `14.6 µs`, `0.631`, `12,300`."""
-    rest = unit
-    if unit == "ns" or unit.startswith("ns "):
-        rest = unit.removeprefix("ns")
-        for prefix in _TIME:
-            if abs(value) < 1000 or prefix == _TIME[-1]:
-                return f"{_digits(value)} {prefix}{rest}"
+    if unit == "ns":
+        for step in _TIME:
+            if abs(value) < 1000 or step == _TIME[-1]:
+                return f"{_digits(value)} {step}"
             value /= 1000
-    return f"{_digits(value)} {rest}".rstrip()
+    return f"{_digits(value)} {unit}".rstrip()
 
 
 def _digits(value: float) -> str:
@@ -49,7 +46,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def verdict_rows(verdicts: Iterable[Verdict]) -> list[tuple[str, ...]]:
+def verdict_rows(verdicts: Iterable[Verdict]) -> list[tuple[str, str, str, str, str]]:
     """What, found, must, aim, verdict: as text."""
     rows = []
     for verdict in verdicts:
@@ -75,31 +72,34 @@ def markdown_verdicts(verdicts: Iterable[Verdict]) -> str:
 
 
 def markdown_group(results: Results, group: str) -> str:
-    """One table for each case: every subject's values, and fastext over it."""
-    parts = []
+    """A row for each case; the cases of the same subjects share a table.
+
+    A cell is a median. In brackets is what the first subject is over it, pair by pair; where the
+    first is the anchor, what it is of the first, as in "x 9.2".
+    """
     ratios = {
-        (each.case, each.anchor): each for each in results.comparisons if each.group == group
+        (each.case, each.subject, each.anchor): each.value
+        for each in results.comparisons
+        if each.group == group
     }
-    measures = [each for each in results.measures if each.group == group]
-    for case, of_case in groupby(measures, key=lambda each: each.case):
-        rows = [
-            (
-                measure.subject,
-                quantity(measure.value, measure.unit),
-                f"{quantity(measure.low, measure.unit)} to {quantity(measure.high, measure.unit)}",
-                _ratio(ratios.get((case, measure.subject))),
+    cases: dict[str, dict[str, Measure]] = {}
+    for measure in results.measures:
+        if measure.group == group:
+            cases.setdefault(measure.case, {})[measure.subject] = measure
+    tables: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for case, measures in cases.items():
+        subjects = tuple(measures)
+        cells = []
+        for subject, measure in measures.items():
+            over = ratios.get((case, subjects[0], subject))
+            times = ratios.get((case, subject, subjects[0]))
+            cells.append(
+                quantity(measure.value, measure.unit)
+                + (f" ({quantity(over, '')})" if over else "")
+                + (f" (x {quantity(times, '')})" if times else "")
             )
-            for measure in of_case
-        ]
-        parts.append(
-            f"**{case}**\n\n"
-            + markdown_table(("subject", "median", "quartiles", "first over it"), rows)
-        )
-    return "\n".join(parts)
-
-
-def _ratio(found: Comparison | None) -> str:
-    return quantity(found.value, "") if found else ""
+        tables.setdefault(subjects, []).append((case, *cells))
+    return "\n".join(markdown_table(("", *subjects), rows) for subjects, rows in tables.items())
 
 
 def markdown(results: Results, verdicts: Sequence[Verdict], groups: Sequence[str]) -> str:
@@ -138,7 +138,9 @@ def verdict_table(verdicts: Iterable[Verdict]) -> Table:
 
 def comparison_table(old: Results, new: Results) -> Table:
     """Every measure and ratio that both runs have, and what has become of it."""
-    table = Table("group", "case", "what", "old", "new", "new / old", title="Against earlier results")
+    table = Table(
+        "group", "case", "what", "old", "new", "new / old", title="Against earlier results"
+    )
     for name, row, changed in changes(old, new):
         style = "bold" if changed else "dim"
         table.add_row(*name, *row, style=style)

@@ -46,15 +46,11 @@ class Subject:
         before = self._server.cpu_ns()
         samples = self._ask(self._count)
         cpu_ns = (self._server.cpu_ns() - before) / len(samples)
-        return Run(
-            statistics.median(samples), sum(samples) / len(samples), cpu_ns, samples
-        )
+        return Run(statistics.median(samples), sum(samples) / len(samples), cpu_ns, samples)
 
     def _ask(self, count: int) -> list[int]:
         with Requests(self._new_requests(count)) as requests:
-            return clients.round_trips(
-                self._server.port, self._mode, count, requests, self._core
-            )
+            return clients.round_trips(self._server.port, self._mode, count, requests, self._core)
 
 
 def one(text: bytes) -> Callable[[int], Sequence[bytes]]:

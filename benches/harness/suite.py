@@ -13,21 +13,23 @@ from benches.harness.servers import Servers
 class Context:
     """What a case runs in: how thorough to be, which cores to use, the servers of its group.
 
-    `step` tells the progress bar that a part of the case is done.
+    `step` tells the progress bar that a part of the case is done. There are `servers` from the
+    first `serve`.
     """
+
+    servers: Servers
 
     def __init__(self, *, quick: bool, step: Callable[[], None] = lambda: None) -> None:
         self.quick = quick
         self.step = step
         self.server_core, self.other_core = machine.cores()
-        self.servers = Servers({}, self.server_core)
 
     def rounds(self, full: int) -> int:
         """How many rounds: `full`, or a fifth of them."""
         return max(3, full // 5) if self.quick else full
 
     def serve(self) -> Servers:
-        """A new set of servers for the documents of the site."""
+        """A new set of servers for the documents of the site; a context, which ends them."""
         self.servers = Servers(documents.site(), self.server_core)
         return self.servers
 

@@ -121,5 +121,6 @@ def secure_app_config(*, close_each: bool = False) -> Iterator[tuple[AppConfig, 
     with tempfile.TemporaryDirectory(prefix="fastext-benches-") as folder:
         bundle = Path(folder) / "ca.pem"
         authority.cert_pem.write_to_path(str(bundle))
-        with AppConfig(context, close_each=close_each) as service:
+        service = AppConfig(context, close_each=close_each)
+        with service:
             yield service, bundle
