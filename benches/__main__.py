@@ -52,7 +52,8 @@ def main() -> int:
     results, failed = run(chosen, options.quick, tuple(options.only), console)
     found = judged(results)
     save(results, found, options.output)
-    console.print(report.verdict_table(found))
+    if found:
+        console.print(report.verdict_table(found))
     if old is not None:
         console.print(report.comparison_table(old, results))
     for skip in results.skips:

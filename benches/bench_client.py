@@ -53,10 +53,12 @@ def reads(kind: str, server: Server, content: bytes, core: int) -> list[int]:
 def by_client(case: str, kind: str, figures: Mapping[str, str], context: Context
               ) -> Iterator[Outcome]:  # fmt: skip
     content = context.servers.documents[DOCUMENT]
-    turns = {}
-    for name in (FASTEXT, NGINX, NGINX_DEFERRED):
-        server = context.servers.get(name)
-        turns[name] = partial(reads, kind, server, content, context.server_core)
+    servers, skips = context.available(GROUP, case, (FASTEXT, NGINX, NGINX_DEFERRED))
+    yield from skips
+    turns = {
+        name: partial(reads, kind, server, content, context.server_core)
+        for name, server in servers.items()
+    }
     given = statistics.interleaved(turns, context.rounds(ROUNDS), context.step)
     medians = {name: [statistics.median(run) for run in runs] for name, runs in given.items()}
     for name, runs in given.items():

@@ -58,9 +58,10 @@ def round_trips(
     """One document from several servers; an end that is not `announced` is seen when it comes."""
     wanted = target(document)
     text = request(wanted, close=mode == "close" and announced, unique=unique)
+    servers, skips = context.available(GROUP, case, names, document)
+    yield from skips
     subjects = {}
-    for name in names:
-        server = context.servers.get(name, document)
+    for name, server in servers.items():
         server.check(wanted, context.servers.documents[document])
         subjects[name] = Subject(server, mode, context.server_core, one(text))
     yield from report(GROUP, case, subjects, context, figures)
@@ -129,10 +130,11 @@ def throughput(
 ) -> Iterator[Outcome]:
     """Replies per second over many connections; the ratio is fastext over the others."""
     wanted = target(document)
+    servers, skips = context.available(GROUP, case, names, document)
+    yield from skips
     with Requests([request(wanted)]) as requests:
         turns = {}
-        for name in names:
-            server = context.servers.get(name, document)
+        for name, server in servers.items():
             server.check(wanted, context.servers.documents[document])
             turns[name] = partial(
                 clients.load, server.port, connections, LOAD_MS, requests, context.other_core

@@ -16,6 +16,7 @@ from benches.__main__ import GROUPS, NAME
 from benches.bench_select import SUBJECTS, prepared
 from benches.figures import FIGURES, Figure
 from benches.harness import documents, report, statistics
+from benches.harness.build import Missing
 from benches.harness.model import Comparison, Measure, Results, Skip
 from benches.harness.suite import Case, Context, Group, run_case, selected
 from benches.harness.verdict import Standing, verdicts
@@ -227,6 +228,29 @@ def test_what_needs_two_cores_is_skipped_on_one():
     context.other_core = context.server_core
     group = Group("g", "", (Case("c", lambda _: pytest.fail("run"), needs_two_cores=True),))
     assert run_case(group, group.cases[0], context) == [Skip("g", "c", "needs two cores")]
+
+
+def test_a_server_that_cannot_be_had_is_skipped_alone():
+    class Machine:
+        def get(self, name, document):
+            if name == "nginx":
+                raise Missing("no nginx here")
+            return name
+
+    context = Context(quick=True)
+    context.servers = Machine()
+    servers, skips = context.available("wire", "kept alive", ("fastext", "nginx"))
+    assert servers == {"fastext": "fastext"}
+    assert skips == [Skip("wire", "kept alive, nginx", "no nginx here")]
+
+
+def test_a_case_that_lacks_something_is_a_skip():
+    def lacking(_):
+        raise Missing("no compiler")
+        yield
+
+    group = Group("g", "", (Case("c", lacking),))
+    assert run_case(group, group.cases[0], Context(quick=True)) == [Skip("g", "c", "no compiler")]
 
 
 # ---------------------------------------------------------------- documents and subjects

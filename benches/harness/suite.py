@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from benches.harness import documents, machine
 from benches.harness.build import Missing
 from benches.harness.model import Outcome, Skip
-from benches.harness.servers import Servers
+from benches.harness.servers import Server, Servers
 
 
 class Context:
@@ -32,6 +32,18 @@ class Context:
         """A new set of servers for the documents of the site; a context, which ends them."""
         self.servers = Servers(documents.site(), self.server_core)
         return self.servers
+
+    def available(
+        self, group: str, case: str, names: Sequence[str], document: str = ""
+    ) -> tuple[dict[str, Server], list[Skip]]:
+        """The servers by name, and a skip for each that this machine cannot have."""
+        servers, skips = {}, []
+        for name in names:
+            try:
+                servers[name] = self.servers.get(name, document)
+            except Missing as lack:
+                skips.append(Skip(group, f"{case}, {name}", str(lack)))
+        return servers, skips
 
 
 Run = Callable[[Context], Iterable[Outcome]]
