@@ -9,14 +9,16 @@ ARGS ?=
 BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxi)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint bench bench-quick bench-instructions clean
 
 help:
 	@echo "make run     run fastext against a local AppConfig service, on port $(HTTP_PORT);"
 	@echo "             another port: make run HTTP_PORT=2773"
 	@echo "make test    run all tests; some of them: make test ARGS='tests/test_cache.py -x'"
 	@echo "make lint    ruff, cython-lint, mypy, stubtest, shellcheck"
-	@echo "make bench   run the microbenchmarks"
+	@echo "make bench   run the microbenchmarks; a part: make bench ARGS='--only wire'"
+	@echo "make bench-quick          the same with fewer rounds, in three minutes"
+	@echo "make bench-instructions   count instructions; against the kept ones: ARGS=--check"
 	@echo "make clean   remove everything that these commands have made"
 	@echo "With another Python than python3: make clean, then make test PYTHON=python3.13"
 
@@ -45,10 +47,16 @@ lint: .venv/ready
 bench: .venv/ready
 	@.venv/bin/python -m benches $(ARGS)
 
+bench-quick: .venv/ready
+	@.venv/bin/python -m benches --quick $(ARGS)
+
+bench-instructions: .venv/ready
+	@.venv/bin/python -m benches.instructions $(ARGS)
+
 clean:
 	rm -rf .venv .venv-service .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	rm -rf src/*.egg-info src/fastext/*.so src/fastext/*.c
-	find src dev tests -name __pycache__ -prune -exec rm -rf {} +
+	find src dev tests benches -name __pycache__ -prune -exec rm -rf {} +
 
 # The compiled modules go first: setuptools does not see that compiler options have changed.
 .venv/ready: $(BUILT_FROM)

@@ -18,7 +18,7 @@ def parse_target(target: bytes) -> tuple[tuple[str, str, str], tuple[str, ...]]:
         for segment, word in zip(segments, words, strict=True)
     ):
         raise UnknownPath("")
-    names = tuple(identifier(segments[place]) for place in (2, 4, 6))
+    application, environment, profile = (identifier(segments[place]) for place in (2, 4, 6))
     flags = []
     for item in query.split("&"):
         name, _, value = item.partition("=")
@@ -27,7 +27,7 @@ def parse_target(target: bytes) -> tuple[tuple[str, str, str], tuple[str, ...]]:
             if not flag:
                 raise BadRequest("")
             flags.append(flag)
-    return names, tuple(dict.fromkeys(flags))
+    return (application, environment, profile), tuple(dict.fromkeys(flags))
 
 
 def identifier(segment: str) -> str:

@@ -1,47 +1,19 @@
 /* A client that adds as little as possible to what it measures: blocking sockets, one request at
  * a time, one system call for each direction.
  *
- *   client PORT keep|close COUNT REQUEST-FILE
+ *   client PORT keep|close COUNT REQUEST-FILE [INTERVAL]
  *
  * With "keep" all requests go over one connection, with "close" each has its own. The file holds
  * one or more complete requests, which are sent in turn, again and again. Every reply must have
- * the status 200 and a Content-Length. Prints nanoseconds: the median and the 99th percentile of
- * round trips, and the mean.
+ * the status 200 and a Content-Length. Writes COUNT numbers of 8 bytes to standard output: what
+ * each round trip took, in nanoseconds. With INTERVAL a request is due every so many nanoseconds,
+ * and its time counts from then, so that a stall is seen by all that it holds up.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include "http.h"
 
 #define MAX_REPLY (8 << 20)
 
 static char *reply;
-
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-static long now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000L + t.tv_nsec;
-}
-
-static int connect_to(int port) {
-    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address))
-        fail("connect");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return fd;
-}
 
 /* One whole reply from fd. */
 static void receive(int fd) {
@@ -51,18 +23,8 @@ static void receive(int fd) {
         if (got <= 0)
             fail("recv");
         have += got;
-        if (!want) {
-            reply[have] = 0;
-            char *end = strstr(reply, "\r\n\r\n");
-            if (!end)
-                continue;
-            char *length = strcasestr(reply, "\r\ncontent-length:");
-            if (strncmp(reply, "HTTP/1.1 200", 12) || !length || length > end) {
-                fprintf(stderr, "not a reply with status 200 and a length: %.60s\n", reply);
-                exit(1);
-            }
-            want = end + 4 - reply + strtoul(length + 17, NULL, 10);
-        }
+        if (!want)
+            want = reply_size(reply, have);
     }
     if (have != want) {
         fprintf(stderr, "%zu bytes instead of %zu\n", have, want);
@@ -70,42 +32,42 @@ static void receive(int fd) {
     }
 }
 
-static int ascending(const void *a, const void *b) {
-    long x = *(const long *)a, y = *(const long *)b;
-    return (x > y) - (x < y);
+static void wait_until(long moment) {
+    struct timespec until = {moment / 1000000000L, moment % 1000000000L};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
 int main(int argc, char **argv) {
-    if (argc != 5)
-        return fprintf(stderr, "usage: client PORT keep|close COUNT REQUEST-FILE\n"), 2;
+    if (argc != 5 && argc != 6)
+        return fprintf(stderr, "usage: client PORT keep|close COUNT REQUEST-FILE [INTERVAL]\n"), 2;
     int port = atoi(argv[1]), keep = !strcmp(argv[2], "keep"), fd = -1;
-    long count = atol(argv[3]);
-    FILE *file = fopen(argv[4], "rb");
-    static char requests[64 << 20];
-    size_t size = file ? fread(requests, 1, sizeof requests - 1, file) : 0;
-    if (!size)
-        fail("requests");
+    size_t count = strtoul(argv[3], NULL, 10);
+    struct request *requests = NULL;
+    size_t distinct = load_requests(argv[4], &requests);
+    long interval = argc == 6 ? atol(argv[5]) : 0;
     reply = malloc(MAX_REPLY + 1);
     long *took = malloc(count * sizeof *took);
-    char *next = requests, *last = requests + size;
     if (keep)
         fd = connect_to(port);
     long begin = now();
-    for (long i = 0; i < count; i++) {
-        char *end = strstr(next, "\r\n\r\n") + 4;
+    for (size_t i = 0; i < count; i++) {
+        struct request *request = &requests[i % distinct];
+        stamp(request);
         long start = now();
+        if (interval) {
+            long due = begin + (long)i * interval;
+            if (due > start)
+                wait_until(due);
+            start = due;
+        }
         if (!keep)
             fd = connect_to(port);
-        if (send(fd, next, end - next, MSG_NOSIGNAL) != end - next)
+        if (send(fd, request->bytes, request->size, MSG_NOSIGNAL) != (ssize_t)request->size)
             fail("send");
         receive(fd);
         if (!keep)
             close(fd);
         took[i] = now() - start;
-        next = end >= last ? requests : end;
     }
-    long all = now() - begin;
-    qsort(took, count, sizeof *took, ascending);
-    printf("%ld %ld %ld\n", took[count / 2], took[count * 99 / 100], all / count);
-    return 0;
+    return fwrite(took, sizeof *took, count, stdout) == count ? 0 : 1;
 }

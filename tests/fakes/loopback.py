@@ -132,6 +132,8 @@ class Loopback:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context:
                 peer = self._context.wrap_socket(peer, server_side=True)
+            # As every service does: else an answer behind TLS's tickets waits for delayed ACKs.
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(peer)
             with self._lock:
                 self.connections += 1

@@ -1,0 +1,1 @@
+"""What fastext is held against, and the clients that time both."""

@@ -1,0 +1,95 @@
+/* A load generator: many kept-alive connections at once, each with one request under way.
+ *
+ *   load PORT CONNECTIONS MILLISECONDS REQUEST-FILE
+ *
+ * The file is as for the client. Writes one line to standard output: the number of replies, the
+ * nanoseconds that they took altogether, and the median and the 99th percentile of round trips
+ * in nanoseconds.
+ */
+#include "http.h"
+#include <sys/epoll.h>
+
+#define CHUNK (256 << 10)
+#define MAX_SAMPLES (1 << 22)
+
+struct connection {
+    int fd;
+    size_t have, want, head_size;
+    long start;
+    char head[4096];
+};
+
+static struct request *requests;
+static size_t distinct, sent;
+
+static void ask(struct connection *connection) {
+    struct request *request = &requests[sent++ % distinct];
+    stamp(request);
+    connection->have = connection->want = connection->head_size = 0;
+    connection->start = now();
+    if (send(connection->fd, request->bytes, request->size, MSG_NOSIGNAL) < (ssize_t)request->size)
+        fail("send");
+}
+
+/* Whether the reply is complete. */
+static int received(struct connection *connection) {
+    static char body[CHUNK];
+    if (!connection->want) {
+        ssize_t got = recv(connection->fd, connection->head + connection->head_size,
+                           sizeof connection->head - 1 - connection->head_size, MSG_DONTWAIT);
+        if (got <= 0)
+            fail("recv");
+        connection->have = connection->head_size += got;
+        connection->want = reply_size(connection->head, connection->head_size);
+    }
+    while (connection->want && connection->have < connection->want) {
+        ssize_t got = recv(connection->fd, body, sizeof body, MSG_DONTWAIT);
+        if (got < 0)
+            return 0;
+        if (got == 0)
+            fail("recv: the end");
+        connection->have += got;
+    }
+    return connection->want && connection->have == connection->want;
+}
+
+static int ascending(const void *a, const void *b) {
+    long x = *(const long *)a, y = *(const long *)b;
+    return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 5)
+        return fprintf(stderr, "usage: load PORT CONNECTIONS MILLISECONDS REQUEST-FILE\n"), 2;
+    int port = atoi(argv[1]), count = atoi(argv[2]), poll = epoll_create1(0);
+    long most = atol(argv[3]) * 1000000L;
+    distinct = load_requests(argv[4], &requests);
+    struct connection *connections = calloc(count, sizeof *connections);
+    long *took = malloc(MAX_SAMPLES * sizeof *took);
+    for (int i = 0; i < count; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
+        connections[i].fd = connect_to(port);
+        epoll_ctl(poll, EPOLL_CTL_ADD, connections[i].fd, &event);
+    }
+    long begin = now(), end = begin;
+    size_t replies = 0;
+    for (int i = 0; i < count; i++)
+        ask(&connections[i]);
+    while (end - begin < most && replies < MAX_SAMPLES) {
+        struct epoll_event events[64];
+        int ready = epoll_wait(poll, events, 64, 5000);
+        if (ready <= 0)
+            return fprintf(stderr, "nothing has come for 5 s\n"), 1;
+        for (int i = 0; i < ready && replies < MAX_SAMPLES; i++) {
+            struct connection *connection = events[i].data.ptr;
+            if (received(connection)) {
+                took[replies++] = now() - connection->start;
+                ask(connection);
+            }
+        }
+        end = now();
+    }
+    qsort(took, replies, sizeof *took, ascending);
+    printf("%zu %ld %ld %ld\n", replies, end - begin, took[replies / 2], took[replies * 99 / 100]);
+    return 0;
+}
