@@ -16,7 +16,11 @@ COMMAND = Path(sys.executable).with_name("fastext")
 FEATURES = "/applications/shop/environments/production/configurations/features"
 
 # What the machine's own environment must not bring into a test.
-_FOREIGN = re.compile(r"AWS_|SSL_CERT|REQUESTS_CA|CURL_CA|.*_proxy$|POLL_|PREFETCH|HTTP_", re.I)
+# Variables that are given under their own name.
+PLAIN = ("AWS_", "SSL_", "FASTEXT_", "PYTHON")
+_FOREIGN = re.compile(
+    r"AWS_|FASTEXT_(?!MINISTACK)|SSL_CERT|REQUESTS_CA|CURL_CA|.*_proxy$|POLL_|PREFETCH|HTTP_", re.I
+)
 
 
 class Reply:
@@ -49,7 +53,9 @@ class Program:
         }
         given = {"HTTP_PORT": str(self.port), "LOG_LEVEL": "debug", **(variables or {})}
         for name, value in given.items():
-            plain = name.startswith(("AWS_", "SSL_", "FASTEXT_")) or name.lower().endswith("_proxy")
+            plain = name.startswith(
+                ("AWS_", "SSL_", "FASTEXT_", "PYTHON")
+            ) or name.lower().endswith("_proxy")
             environ[name if plain else f"AWS_APPCONFIG_EXTENSION_{name}"] = value
         self.log = ""
         self._grown = threading.Condition()

@@ -18,7 +18,7 @@ LEVELS = [
     {"errors", "settings", "places", "ion_values"},
     {"_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "answers", "context",
      "signature", "endpoints", "stand_ins", "ion_scanner", "ion_binary"},
-    {"boot", "workers", "tls", "ion_text"},
+    {"startup", "workers", "tls", "ion_text"},
     {"ion"},
     {"rules"},
     {"variants"},
@@ -29,14 +29,15 @@ LEVELS = [
     {"protocol", "head_start"},
     {"listener"},
     {"extension"},
+    {"boot"},
     {"__main__"},
 ]  # fmt: skip
 SIDEWAYS = {("last_resort", "extensions_api")}
 LATE = {  # inside functions only
-    ("boot", "extension"),
-    ("boot", "head_start"),
-    ("boot", "usage"),
-    ("boot", "last_resort"),
+    ("startup", "extension"),
+    ("startup", "head_start"),
+    ("startup", "usage"),
+    ("startup", "last_resort"),
     ("extension", "ion"),
 }
 
@@ -56,7 +57,7 @@ HOMES = {
     "re2": {"rules"},
     "uvloop": {"extension"},
     "orjson": {"_parse", "response", "variants", "extension"},
-    "posix": {"boot"},
+    "posix": {"startup"},
 }
 
 
@@ -122,13 +123,13 @@ def test_what_is_outside_has_its_home(stem):
         assert stem in HOMES.get(package, {stem}), f"{package} in {stem}"
 
 
-def test_the_environment_is_read_by_boot_alone():
+def test_the_environment_is_read_by_startup_alone():
     readers = {
         stem
         for stem, path in FILES.items()
         if re.search(r"\bos\.(environ|getenv)|posix\.environ", path.read_text())
     }
-    assert readers == {"boot"}
+    assert readers == {"startup"}
 
 
 def test_every_source_file_has_its_tests():

@@ -1,44 +1,13 @@
-"""The first instructions: what is loaded before registration, and how ports are taken."""
+"""The file that a launcher runs."""
 
-import json
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from program import Program
 
 import fastext
-from fastext.boot import listen
-from fastext.errors import PortTaken
 
 BOOT = Path(fastext.__file__).with_name("boot.py")
-OURS = {"fastext", "fastext.errors", "fastext.extensions_api", "fastext.settings"}
-
-
-def modules_of(script):
-    """The modules that a bare interpreter has after `script`, beyond those it starts with."""
-    site_packages = str(BOOT.parent.parent)
-    program = (
-        f"import sys; before = set(sys.modules); sys.path.insert(0, {site_packages!r})\n"
-        f"{script}\nprint(sorted(set(sys.modules) - before))"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True
-    )
-    return set(json.loads(answer.stdout.replace("'", '"')))
-
-
-def test_before_registration_nothing_but_built_in_modules_and_ours_is_loaded():
-    loaded = modules_of("import fastext.boot")
-    foreign = loaded - OURS - {"fastext.boot"}
-    built_in = set(sys.builtin_module_names) | {"_socket"}
-    assert foreign <= built_in, "each further import is added to every cold start"
-
-
-def test_settings_import_nothing():
-    assert modules_of("import fastext.settings") == {"fastext", "fastext.settings"}
 
 
 def test_the_file_itself_is_a_program_for_a_bare_interpreter(appconfig, lambda_api):
@@ -53,43 +22,5 @@ def test_the_file_itself_is_a_program_for_a_bare_interpreter(appconfig, lambda_a
         program.process.wait()
 
 
-def test_a_port_is_taken_on_both_loopbacks():
-    sockets = listen(free := _free_port())
-    try:
-        assert all(sock.getsockname()[1] == free for sock in sockets)
-        assert sockets[0].getsockname()[0] == "127.0.0.1"
-        with pytest.raises(PortTaken, match=f"127.0.0.1 port {free}: .*HTTP_PORT"):
-            listen(free)
-    finally:
-        for sock in sockets:
-            sock.close()
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_where_the_program_cannot_be_loaded_it_stays_and_says_why(tmp_path, appconfig, lambda_api):
-    """A package whose `extension` is broken, as with unreadable files in a layer."""
-    copy = tmp_path / "fastext"
-    copy.mkdir()
-    for source in (*BOOT.parent.glob("*.py"), *BOOT.parent.glob("*.so")):
-        (copy / source.name).write_bytes(source.read_bytes())
-    (copy / "extension.py").write_text("raise OSError('the layer is unreadable')")
-    variables = {"AWS_LAMBDA_RUNTIME_API": lambda_api.address, "AWS_ENDPOINT_URL": appconfig.url}
-    program = Program([], variables, [sys.executable, "-I", "-S", copy / "boot.py"])
-    try:
-        lambda_api.wait_next(1)
-        for _ in range(2):
-            reply = program.get()
-            assert reply.status == 500
-            assert "the layer is unreadable" in json.loads(reply.content)["Message"]
-        lambda_api.invoke()
-        lambda_api.wait_next(2)
-        lambda_api.shutdown()
-        assert program.wait() == 0
-        assert program.log.count("FATAL") == 1
-    finally:
-        program.stop()
+def test_it_is_short_because_it_is_compiled_at_every_start():
+    assert len(BOOT.read_text().splitlines()) < 20

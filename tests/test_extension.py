@@ -1,9 +1,11 @@
 """The life of the process, from its first line to its exit status."""
 
 import json
+import re
 import signal
 import socket
 import threading
+import time
 
 import pytest
 from conftest import FLAGS
@@ -333,3 +335,60 @@ def test_variants_are_evaluated_and_a_malformed_rule_never_replaces_them(start, 
         r"flag 'f', variant 'A': 'equals' is no operator"
     )
     assert json.loads(program.get(path, Context="x=1").content)["_variant"] == "A"
+
+
+# ---------------------------------------------------------------- a start that goes wrong
+
+
+def test_a_signal_ends_a_prefetch_that_hangs(start, appconfig):
+    appconfig.fail_always(GET, Hang())
+    program = start(PREFETCH_LIST=NAME, AWS_ENDPOINT_URL=appconfig.url, POLL_TIMEOUT_MILLIS="1h")
+    appconfig.wait_for(GET, 1)
+    program.wait_serving()
+    program.process.send_signal(signal.SIGTERM)
+    assert program.wait() == 0
+
+
+def test_more_configurations_than_are_kept_are_not_prefetched_and_the_rest_are_served(
+    start, appconfig
+):
+    names = ",".join(f"a:b:{number}" for number in range(1001))
+    program = start(PREFETCH_LIST=f"{NAME},{names}", AWS_ENDPOINT_URL=appconfig.url)
+    program.wait_for_log(r"ERROR over 1000 configurations are in use.*from 'a:b:999' on none is")
+    assert program.get().content == FLAGS
+
+
+def test_where_the_loop_cannot_go_on_requests_are_still_answered(
+    start, appconfig, lambda_api, tmp_path
+):
+    """An extension whose prefetch breaks in a way that nobody foresaw."""
+    broken = tmp_path / "sitecustomize.py"
+    broken.write_text(
+        "import fastext.poller\n"
+        "def prefetch(self, keys): raise RuntimeError('unforeseen')\n"
+        "fastext.poller.Poller.prefetch = prefetch\n"
+    )
+    program = start(**in_lambda(appconfig, lambda_api), PYTHONPATH=str(tmp_path))
+    lambda_api.wait_next(1)
+    reply = program.get()
+    assert reply.status == 500
+    assert "unforeseen" in json.loads(reply.content)["Message"]
+    lambda_api.shutdown()
+    assert program.wait() == 0
+
+
+def test_the_log_says_how_long_a_retrieval_took_that_was_begun_before_the_loop(
+    start, appconfig, lambda_api
+):
+    gate = threading.Event()
+    appconfig.fail(GET, Gate(gate))
+    program = start(**in_lambda(appconfig, lambda_api))
+    appconfig.wait_for(GET, 1)
+    program.wait_serving()
+    began = time.monotonic()
+    while time.monotonic() - began < 0.05:
+        program.get("/ping")
+    gate.set()
+    program.wait_for_log(f"retrieved initial data for '{NAME}' in ")
+    took = re.search(r"retrieved initial data for '\S+' in ([\d.]+)(m?s)", program.log)
+    assert float(took[1]) * (1 if took[2] == "ms" else 1000) >= 50

@@ -1,6 +1,8 @@
 """Log lines: their form, their levels, and that nobody can forge one."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -55,3 +57,19 @@ def test_an_unforeseen_failure_names_its_place():
 )  # fmt: skip
 def test_durations_are_in_go_s_notation(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_full_pipe_loses_the_line_and_holds_nobody_up():
+    script = (
+        "import os, sys\nfrom fastext.logs import Log\nlog = Log('info')\n"
+        "for _ in range(3000): log.info('x' * 100)\nlog.info('y' * 100_000)\nos.write(1, b'done')"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        assert process.stdout.read() == b"done", "though nobody has read its standard error"
+        assert process.stderr.read().startswith(b"[appconfig agent]")
+    finally:
+        process.kill()
+        process.communicate()

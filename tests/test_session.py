@@ -70,6 +70,13 @@ def test_the_service_s_interval_is_known_after_a_poll():
     assert session.interval_s == 90
 
 
+@pytest.mark.parametrize(("said", "kept"), [(1e20, 86400), (-5.0, 0)])
+def test_an_interval_that_is_none_does_not_end_the_polling(said, kept):
+    _, session = session_of("t0", got(b"x", "t1", said))
+    poll(session)
+    assert session.interval_s == kept
+
+
 @pytest.mark.parametrize(
     ("interval_s", "sent"), [(1e-3, 15), (15, 15), (15.5, 16), (300, 300), (1e6, 86400)]
 )

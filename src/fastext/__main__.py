@@ -2,7 +2,7 @@
 
 import sys
 
-from fastext.boot import main
+from fastext.startup import main
 
 if __name__ == "__main__":
     sys.exit(main())

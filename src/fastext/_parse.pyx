@@ -6,7 +6,11 @@ page, with types, errors and examples, is `_parse.pyi`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItem
+from cpython.long cimport PyLong_AsSsize_t
+from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdlib cimport malloc
 from libc.string cimport memchr, memcpy
 
 from fastext.errors import BadRequest, UnknownFlag, UnknownPath
@@ -311,26 +315,65 @@ cdef bint may_be_flags(bytes content) except -1:
     return type(tree) is dict and all([is_feature_flag(value) for value in tree.values()])
 
 
+cdef enum:
+    MOST_ON_STACK = 64
+
+
 def select_flags(FlagIndex index not None, tuple names not None):
-    cdef list missing = [name for name in names if name not in index.numbers]
-    if missing:
-        raise UnknownFlag("no such flag: " + ", ".join([repr(name) for name in missing]))
+    cdef Py_ssize_t count = len(names)
+    cdef Py_ssize_t on_stack[MOST_ON_STACK]
+    cdef Py_ssize_t* numbers = on_stack
+    cdef object subset
+    if count > MOST_ON_STACK:
+        numbers = <Py_ssize_t*>malloc(count * sizeof(Py_ssize_t))
+        if numbers == NULL:
+            raise MemoryError
+    try:
+        find_numbers(index, names, numbers)
+        subset = joined(index, numbers, count)
+    finally:
+        if numbers != on_stack:
+            free(numbers)
+    return subset
+
+
+cdef int find_numbers(FlagIndex index, tuple names, Py_ssize_t* numbers) except -1:
+    """The numbers of the flags `names`, in the order of the document."""
+    cdef Py_ssize_t count = 0
+    cdef Py_ssize_t number, place
+    cdef PyObject* found
+    for name in names:
+        found = PyDict_GetItem(index.numbers, name)
+        if found == NULL:
+            missing = [repr(name) for name in names if name not in index.numbers]
+            raise UnknownFlag("no such flag: " + ", ".join(missing))
+        number = PyLong_AsSsize_t(<object>found)
+        # Mostly few, and mostly in order: each goes down to its place.
+        place = count
+        while place > 0 and numbers[place - 1] > number:
+            numbers[place] = numbers[place - 1]
+            place -= 1
+        numbers[place] = number
+        count += 1
+    return 0
+
+
+cdef bytes joined(FlagIndex index, const Py_ssize_t* numbers, Py_ssize_t count):
+    """One flag's value alone, or an object of several, byte for byte."""
     cdef const char* source = PyBytes_AS_STRING(index.content)
-    cdef Slice found
-    if len(names) == 1:
-        found = index.slices.items[<Py_ssize_t>index.numbers[names[0]]]
+    cdef Slice* found = &index.slices.items[numbers[0]]
+    if count == 1:
         return PyBytes_FromStringAndSize(source + found.value, found.value_end - found.value)
-    cdef list numbers = sorted([index.numbers[name] for name in names])
     cdef Py_ssize_t size = 1
-    cdef Py_ssize_t number, length
-    for number in numbers:
-        found = index.slices.items[number]
+    cdef Py_ssize_t place, length
+    for place in range(count):
+        found = &index.slices.items[numbers[place]]
         size += found.key_end - found.key + found.value_end - found.value + 2
     cdef bytes subset = PyBytes_FromStringAndSize(NULL, size)
     cdef char* target = PyBytes_AS_STRING(subset)
-    for number in numbers:
-        found = index.slices.items[number]
-        target[0] = c',' if target != PyBytes_AS_STRING(subset) else c'{'
+    for place in range(count):
+        found = &index.slices.items[numbers[place]]
+        target[0] = c',' if place else c'{'
         length = found.key_end - found.key
         memcpy(target + 1, source + found.key, length)
         target[length + 1] = c':'

@@ -1,6 +1,6 @@
 """The composition root: builds everything, and is the life of the process from top to bottom.
 
-    boot has listened and registered
+    startup has listened and registered
     -> settings, log -> event loop, server: serving -> prefetch, within its budget
     -> Lambda: next event, again and again -> INVOKE: refresh what is due
                                            -> SHUTDOWN: answer what is ready, exit 0
@@ -10,7 +10,6 @@ Two threads live in Lambda: this one runs the loop, and one that asks for events
 whatever happens to the loop, Lambda is answered. Workers come and go for calls to AWS.
 """
 
-import _socket
 import asyncio
 import gc
 import os
@@ -25,7 +24,6 @@ import uvloop
 
 from fastext import __version__
 from fastext._lane import Lane
-from fastext.boot import BACKLOG, INVOKE, Start, listen
 from fastext.cache import Cache
 from fastext.deadline import Deadline
 from fastext.document import Document, Key, read_document
@@ -41,6 +39,7 @@ from fastext.response import Date
 from fastext.session import ConfigurationSession, DataClient, Retrieved
 from fastext.settings import Settings
 from fastext.stand_ins import stand_ins
+from fastext.startup import BACKLOG, INVOKE, Start, listen
 from fastext.workers import Workers
 
 # Lambda's Init may take 10 s for everything; the prefetch takes its poll time-out, or this.
@@ -139,9 +138,14 @@ class Extension:
         self._loop.set_exception_handler(self._broken)
         for signum in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signum, self._ended.set)
-        await self._serve(self._start.sockets)
+        await self._serve()
         serving_at = time.monotonic()
-        await self._prefetch()
+        # A signal ends a start as it ends everything else.
+        ended = asyncio.ensure_future(self._ended.wait())
+        prefetched = asyncio.ensure_future(self._prefetch())
+        await asyncio.wait({ended, prefetched}, return_when=asyncio.FIRST_COMPLETED)
+        if prefetched.done():
+            prefetched.result()
         started_at = time.monotonic()
         sys.setswitchinterval(self._start.usual_switch_interval_s)
         gc.enable()
@@ -149,20 +153,23 @@ class Extension:
         if self._start.api is not None:
             self._log_start(self._start, serving_at, started_at)
             self._events.start()
-        await self._ended.wait()
+        await ended
         await self._farewell()
 
     # -- serving
 
-    async def _serve(self, sockets: list[_socket.socket]) -> None:
-        await self._listener.start([socket.socket(fileno=raw.detach()) for raw in sockets])
+    async def _serve(self) -> None:
+        # Duplicates: should the loop break, `last_resort` still has sockets to answer on.
+        sockets = [socket.socket(fileno=os.dup(raw.fileno())) for raw in self._start.sockets]
+        await self._listener.start(sockets)
         if sockets:
             self._log.info(f"serving on localhost:{self._start.port}")
 
     async def _serve_again(self) -> None:
         """Try the port once more, where it was taken at the start."""
         try:
-            await self._serve(listen(self._start.port))
+            self._start.sockets = listen(self._start.port)
+            await self._serve()
         except PortTaken as fault:
             self._log.debug(fault.message)
 
@@ -260,6 +267,8 @@ class Extension:
 
     async def _farewell(self) -> None:
         self._listener.close()
+        for raw in self._start.sockets:
+            raw.close()
         self._server.close()
         if self._server.open:
             await asyncio.wait({self._server.all_closed()}, timeout=LONGEST_FAREWELL_S)

@@ -1,6 +1,6 @@
 """The Lambda Extensions API: register, next, and the two error reports.
 
-Only `_socket` is used, because `boot` registers before anything else is imported: Lambda starts
+Only `_socket` is used, because `startup` registers before anything else is imported: Lambda starts
 the function's runtime when every extension has registered, so this is time that nothing overlaps.
 
 Source: AWS Lambda developer guide, "Using the Lambda Extensions API to create extensions".

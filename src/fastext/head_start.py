@@ -72,6 +72,7 @@ class FirstPoll(ConfigurationSession):
         self._fault: BaseException | None = None
         self._joined = False
         self.ended_at = 0.0
+        self.began = (time.monotonic(), time.time())
         try:
             threading.Thread(target=self._run, name="fastext-prefetch", daemon=True).start()
         except RuntimeError:  # the sandbox has no room for another thread: poll when asked to
@@ -83,7 +84,7 @@ class FirstPoll(ConfigurationSession):
             return super().poll(deadline)
         if not self._ended.wait(deadline.remaining_s()):
             raise deadline.fault()
-        self._joined = True
+        self._joined, self.began = True, None
         first, self._first = self._first, None
         if self._fault is not None:
             raise self._fault

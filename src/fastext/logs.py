@@ -8,6 +8,7 @@ the wording are those that tools search for in the real agent's logs.
 """
 
 import os
+import select
 import sys
 import time
 from collections.abc import Callable
@@ -23,12 +24,22 @@ _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x
 }
 
 
+# What a pipe takes whole, or says that it does not take (POSIX, PIPE_BUF on Linux).
+_PIPE_BYTES = 4096
+
+
 def write_stderr(line: bytes) -> None:
-    """Write all of `line`, whatever state standard error is in."""
+    """Write `line` to standard error, or as much of it as there is room for.
+
+    A reader that has stopped must not stop us, and a closed pipe must not end us: what does not
+    fit is lost, because there is nowhere else to say so.
+    """
+    room = select.poll()
+    room.register(2, select.POLLOUT)
     try:
-        os.write(2, line)
+        while line and room.poll(0):
+            line = line[os.write(2, line[:_PIPE_BYTES]) :]
     except OSError:
-        # A closed or full pipe must not end the extension, and there is nowhere else to say so.
         return
 
 

@@ -173,7 +173,11 @@ class Poller:
         """Start retrieving `keys`; one future for each, of which none need be awaited."""
         retrievals = []
         for key in keys:
-            entry = self._entry(key)
+            try:
+                entry = self._entry(key)
+            except TooManyConfigurations as fault:
+                self._log.error(f"{fault.message}; from '{key_text(key)}' on none is prefetched")
+                break
             entry.wanted = True
             retrievals.append(entry.retrieval or self._retrieve(entry))
         return retrievals
@@ -212,7 +216,7 @@ class Poller:
             entry.timer.cancel()
         session = entry.session
         first = entry.document is None
-        start = self._now()
+        start = Moment(*session.began) if session.began else self._now()
         poll = (lambda d: first_retrieval(session, d)) if first else session.poll
         # Where flags of the last version were asked for they will be asked of the next as well, and
         # are found by the worker, where nobody waits for it.

@@ -73,7 +73,7 @@ class DataClient(Protocol):
 class ConfigurationSession:
     """The session of one configuration. One thread at a time may poll."""
 
-    __slots__ = ("_client", "_fresh", "_key", "_poll_interval_s", "_token", "interval_s")
+    __slots__ = ("_client", "_fresh", "_key", "_poll_interval_s", "_token", "began", "interval_s")
 
     def __init__(self, client: DataClient, key: "Key", poll_interval_s: float) -> None:
         self._client = client
@@ -83,6 +83,8 @@ class ConfigurationSession:
         self._fresh = True  # nothing was received in this session yet
         # What the service wants to lie between two polls, in seconds; 0 until it has said so.
         self.interval_s = 0.0
+        # When the next poll had begun, by the monotonic and the wall clock, where it has already.
+        self.began: tuple[float, float] | None = None
 
     def copy(self) -> "ConfigurationSession":
         """The same session for another thread, when a poll was abandoned in the middle."""
@@ -104,6 +106,8 @@ class ConfigurationSession:
             got = self._client.get_latest_configuration(self._token, deadline)
         unchanged = not got.content and not self._fresh
         self._token, self._fresh, self.interval_s = got.next_token, False, got.next_interval_s
+        # An interval that is no interval must not end the polling.
+        self.interval_s = min(max(self.interval_s, 0.0), LONGEST_INTERVAL_S)
         return None if unchanged else got
 
     def _start(self, deadline: "Deadline") -> None:

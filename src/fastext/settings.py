@@ -2,7 +2,7 @@
 
 `VARIABLES` is the only list of variables; `--help`, the README's table and the tests are made of
 it. A bad value never stops the process: it becomes one line in `Settings.problems`, and the
-default holds. This module imports nothing at all, because `boot` needs it before `register`, and
+default holds. This module imports nothing at all, because `startup` needs it before `register`, and
 each import of dataclasses, enum or re costs more than a bare interpreter start.
 
 Names and defaults: AWS AppConfig user guide, "Configuring the AWS AppConfig Agent Lambda

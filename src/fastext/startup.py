@@ -1,0 +1,183 @@
+"""The first instructions of the process: listen, register, and only then load the rest.
+
+    exec -> listen on the port -> register with Lambda -> import everything else -> serve
+
+Lambda starts the function's runtime when every extension has registered, so what comes before is
+added to the cold start, and what comes after overlaps with the runtime's own start. From the
+first step on early callers wait in the kernel's backlog instead of being refused.
+
+Nothing but built-in modules, `_socket` and three import-free modules of ours is loaded here; a test
+reads the list of loaded modules.
+"""
+
+import _socket
+import gc
+import posix
+import sys
+import time
+
+from fastext import __version__
+from fastext.errors import ExtensionsApiError, PortTaken
+from fastext.extensions_api import ExtensionsApi
+from fastext.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fastext.head_start import HeadStart
+
+# Callers that connect before we serve wait in the backlog; Linux caps it at somaxconn.
+BACKLOG = 1024
+
+INVOKE, SHUTDOWN = "INVOKE", "SHUTDOWN"
+
+# How long a thread may hold the interpreter during the start, in seconds: by CPython's 5 ms an
+# answer from the network would wait as long behind every import.
+SWITCH_INTERVAL_S = 0.0005
+
+# AWS_LAMBDA_INITIALIZATION_TYPE of Lambda Managed Instances, which are never frozen and refuse
+# registration for INVOKE.
+MANAGED_INSTANCES = "lambda-managed-instances"
+
+
+class Start:
+    """What has happened before the rest of the program was loaded.
+
+    `sockets` listen on `port`, or there are none and `port_fault` says why. `api` is the
+    Extensions API, or None outside Lambda; `events` are those that the extension is registered
+    for, and `api_fault` says why it is not. `head_start` holds the retrievals that are under way.
+    Times are in seconds of the monotonic clock; `usual_switch_interval_s` is what holds but during
+    the start.
+    """
+
+    __slots__ = ("api", "api_fault", "environ", "events", "head_start", "port", "port_fault",
+                 "registered_at", "settings", "sockets", "started_at",
+                 "usual_switch_interval_s")  # fmt: skip
+
+    def __init__(self, environ: "dict[str, str]") -> None:
+        self.environ = environ
+        self.started_at = self.registered_at = time.monotonic()
+        self.settings = Settings.from_env(environ, in_lambda=self.in_lambda)
+        self.port = self.settings.http_port
+        self.head_start: HeadStart | None = None
+        self.usual_switch_interval_s = sys.getswitchinterval()
+        self.sockets: list[_socket.socket] = []
+        self.port_fault: PortTaken | None = None
+        self.api: ExtensionsApi | None = None
+        self.api_fault: ExtensionsApiError | None = None
+        self.events: tuple[str, ...] = ()
+
+    @property
+    def in_lambda(self) -> bool:
+        return bool(self.environ.get("AWS_LAMBDA_RUNTIME_API"))
+
+
+def main() -> int:
+    """The command `fastext`. Its exit status; in Lambda it does not return before SHUTDOWN."""
+    gc.disable()  # what the start makes stays: collecting in it is a tenth of its time, for nothing
+    start = Start(environment())
+    if not start.in_lambda and len(sys.argv) > 1:
+        return usage(sys.argv[1:])
+    try:
+        start.sockets = listen(start.port)
+    except PortTaken as fault:
+        start.port_fault = fault
+    if not start.in_lambda:
+        return go_on(start)
+    register(start, sys.argv[0].rpartition("/")[2])
+    try:
+        return go_on(start)
+    except Exception as fault:
+        # An extension that ends takes the function with it, whatever the reason.
+        if start.api is None or start.api_fault is not None:
+            raise
+        from fastext.last_resort import stay
+
+        return stay(start.api, start.sockets, f"{type(fault).__name__}: {fault}")
+
+
+def go_on(start: Start) -> int:
+    """Begin what waits for the network, load the rest of the program meanwhile, and run it."""
+    if start.api_fault is None and (start.in_lambda or start.port_fault is None):
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        from fastext.head_start import HeadStart
+
+        start.head_start = HeadStart(start.settings, start.environ)
+    from fastext.extension import run
+
+    return run(start)
+
+
+def environment() -> "dict[str, str]":
+    """The process's environment; `os` would be an import."""
+    return {
+        name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+        for name, value in posix.environ.items()
+    }
+
+
+def usage(arguments: "list[str]") -> int:
+    """Answer --version and --help; anything else is a mistake."""
+    if arguments == ["--version"]:
+        print(f"fastext {__version__}")
+        return 0
+    from fastext.usage import text
+
+    if arguments in (["--help"], ["-h"]):
+        print(text())
+        return 0
+    sys.stderr.write(f"fastext: unknown arguments {' '.join(arguments)}; see fastext --help\n")
+    return 2
+
+
+def listen(port: int) -> "list[_socket.socket]":
+    """Sockets that listen on 127.0.0.1, and on ::1 where the sandbox has it. Raises PortTaken."""
+    sockets = [listen_on(_socket.AF_INET, "127.0.0.1", port)]
+    try:
+        # Some clients turn "localhost" into ::1 first.
+        return [*sockets, listen_on(_socket.AF_INET6, "::1", port)]
+    except PortTaken:
+        return sockets
+
+
+def listen_on(family: int, host: str, port: int) -> _socket.socket:
+    sock = None
+    try:
+        sock = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        # A port whose last owner has just died is free (TIME_WAIT), one with a listener is not.
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        if family == _socket.AF_INET6:
+            sock.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except OSError as fault:
+        if sock is not None:
+            sock.close()
+        raise PortTaken(
+            f"cannot listen on {host} port {port}: {fault.strerror}; stop what uses it, or set "
+            "AWS_APPCONFIG_EXTENSION_HTTP_PORT"
+        ) from None
+    return sock
+
+
+def register(start: Start, name: str) -> None:
+    """Register for INVOKE and SHUTDOWN, or where INVOKE is refused for SHUTDOWN alone.
+
+    A registration that fails altogether is left to `run`, which reports it to Lambda.
+    """
+    api = ExtensionsApi(start.environ["AWS_LAMBDA_RUNTIME_API"])
+    start.api = api
+    managed = start.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == MANAGED_INSTANCES
+    start.events = (SHUTDOWN,) if managed else (INVOKE, SHUTDOWN)
+    try:
+        api.register(name, start.events)
+    except ExtensionsApiError as fault:
+        if fault.error_type != "Extension.InvalidEventType" or managed:
+            start.api_fault = fault
+            return
+        start.events = (SHUTDOWN,)
+        try:
+            api.register(name, start.events)
+        except ExtensionsApiError as refused:
+            start.api_fault = refused
+    start.registered_at = time.monotonic()
