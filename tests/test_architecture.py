@@ -51,6 +51,7 @@ HOMES = {
     "botocore": {"client"},
     "urllib3": {"transport"},
     "ssl": {"tls", "exchange", "transport"},
+    "_hashlib": {"signature"},
     "hmac": {"signature"},
     "hashlib": {"signature"},
     "httptools": {"request", "protocol"},

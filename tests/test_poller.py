@@ -72,6 +72,7 @@ class Session:
 
     def __init__(self, answers):
         self.answers = answers
+        self.began = None
         self.interval_s = 0.0
         self.polls = 0
 

@@ -83,3 +83,16 @@ def test_an_error_s_own_fields_are_sent():
 )  # fmt: skip
 def test_dates_are_imf_fixdates(now, date):
     assert response.http_date(now) == date
+
+
+def test_every_error_has_a_status_line_that_rfc_9110_has():
+    from http import HTTPStatus
+
+    from fastext import errors, response
+
+    for name in dir(errors):
+        status = getattr(getattr(errors, name), "status", 200)
+        assert status in response.STATUS_LINES, name
+    for status, line in response.STATUS_LINES.items():
+        HTTPStatus(status)
+        assert line.startswith(b"HTTP/1.1 %d " % status)

@@ -9,7 +9,6 @@ Everything runs on the loop's thread but the session's blocking calls, which run
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -88,8 +87,15 @@ def next_wait(
         return max(wait, REFUSED_RETRY_S)
     if isinstance(fault, Throttled):
         longest = min(wait * 2.0 ** min(failures, 10), max(LONGEST_BACKOFF_S, wait))
-        return wait + random.uniform(0, longest)  # noqa: S311
+        return wait + uniform(0, longest)
     return wait
+
+
+def uniform(least: float, most: float) -> float:
+    """A random number between the two."""
+    import random  # late: most starts need none, and it takes as long as boot
+
+    return random.uniform(least, most)  # noqa: S311  nothing is kept secret by it
 
 
 def memory_of(fault: UpstreamError) -> float:
@@ -241,7 +247,7 @@ class Poller:
                 self._log.exception(f"the retrieval of '{key_text(entry.key)}' broke", broken)
                 entry.fault = UpstreamError("internal error; the log says more")
             if self._timers and (entry.document is not None or entry.wanted):
-                delay = entry.wait_s * (1 + random.uniform(0, JITTER))  # noqa: S311
+                delay = entry.wait_s * (1 + uniform(0, JITTER))
                 entry.timer = retrieval.get_loop().call_later(delay, self._retrieve, entry)
             if entry.document is not None:
                 retrieval.set_result(entry.document)
@@ -322,5 +328,5 @@ def first_retrieval(session: ConfigurationSession, deadline: Deadline) -> Retrie
         try:
             return session.poll(deadline)
         except (Unavailable, Throttled):
-            deadline.pause(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            deadline.pause(pause * uniform(0.5, 1.0))
     return session.poll(deadline)

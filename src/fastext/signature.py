@@ -3,9 +3,15 @@
 Source: AWS IAM user guide, "Create a signed AWS API request".
 """
 
-import hashlib
-import hmac
 import time
+
+try:
+    # hashlib and hmac are shells around these two, and take a millisecond to load.
+    from _hashlib import hmac_digest
+    from _hashlib import openssl_sha256 as sha256
+except ImportError:
+    from hashlib import sha256
+    from hmac import digest as hmac_digest  # type: ignore[assignment]
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -41,7 +47,7 @@ def canonical_request(
     lines = "".join(f"{name}:{' '.join(fields[name].split())}\n" for name in names)
     return (
         f"{method}\n{'/'.join(map(quote, path.split('/')))}\n{query}\n"
-        f"{lines}\n{';'.join(names)}\n{hashlib.sha256(content).hexdigest()}"
+        f"{lines}\n{';'.join(names)}\n{sha256(content).hexdigest()}"
     )
 
 
@@ -66,9 +72,9 @@ class Signer:
         """
         day = signed_at[:8]
         scope = f"{day}/{self._region}/{self._service}/aws4_request"
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        digest = sha256(canonical.encode()).hexdigest()
         to_sign = f"{ALGORITHM}\n{signed_at}\n{scope}\n{digest}"
-        signature = hmac.digest(self._key(secret_key, day), to_sign.encode(), "sha256").hex()
+        signature = hmac_digest(self._key(secret_key, day), to_sign.encode(), "sha256").hex()
         return (
             f"{ALGORITHM} Credential={access_key}/{scope}, "
             f"SignedHeaders={names}, Signature={signature}"
@@ -78,6 +84,6 @@ class Signer:
         if self._derived_for != (secret_key, day):
             key = f"AWS4{secret_key}".encode()
             for part in (day, self._region, self._service, "aws4_request"):
-                key = hmac.digest(key, part.encode(), "sha256")
+                key = hmac_digest(key, part.encode(), "sha256")
             self._derived, self._derived_for = key, (secret_key, day)
         return self._derived
