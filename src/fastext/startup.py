@@ -34,6 +34,10 @@ INVOKE, SHUTDOWN = "INVOKE", "SHUTDOWN"
 # answer from the network would wait as long behind every import.
 SWITCH_INTERVAL_S = 0.0005
 
+# What the kernel keeps of a reply that its reader has not taken yet; Linux doubles it. Left to grow
+# to its 4 MB a large document falls out of the processor's cache between our copy and the reader's.
+SEND_BUFFER_BYTES = 128 * 1024
+
 # AWS_LAMBDA_INITIALIZATION_TYPE of Lambda Managed Instances, which are never frozen and refuse
 # registration for INVOKE.
 MANAGED_INSTANCES = "lambda-managed-instances"
@@ -145,6 +149,7 @@ def listen_on(family: int, host: str, port: int) -> _socket.socket:
         sock = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         # A port whose last owner has just died is free (TIME_WAIT), one with a listener is not.
         sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # inherited
         if family == _socket.AF_INET6:
             sock.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 1)
         sock.bind((host, port))
