@@ -194,7 +194,7 @@ class _Reader:
 
     def _timestamp(self, at: int, stop: int) -> Timestamp:
         start = at
-        _, at = self._varint(at, stop)  # the offset; what follows is in UTC
+        offset_minutes, at = self._varint(at, stop)  # what follows is in UTC
         parts: list[int] = []
         while at < stop and len(parts) < 6:
             part, at = self._varuint(at, stop)
@@ -203,7 +203,7 @@ class _Reader:
         if at < stop:
             exponent, at = self._varint(at, stop)
             fraction = float(f"{self._coefficient(at, stop)}e{exponent}")
-        if len(parts) in (0, 4):
+        if len(parts) in (0, 4) or abs(offset_minutes) >= 24 * 60:
             raise self._fault("not a timestamp", start)
         year, month, day, hour, minute, second = parts + [1, 1, 1, 0, 0, 0][len(parts) :]
         try:

@@ -174,7 +174,7 @@ class _Reader(Scanner):
         if word == "null":
             if self._here() == ".":
                 self._at += 1
-                if self._word(LETTERS) not in _NULLS:
+                if self._word(LETTERS | DIGITS) not in _NULLS:
                     raise self._fault("null of no type that there is", start)
             return None
         if word in _KEYWORDS:
@@ -198,7 +198,7 @@ class _Reader(Scanner):
             raise self._fault(f"a number of over {MAX_NUMBER_CHARACTERS} characters")
         self._at = end
         try:
-            if word[4:5] in ("-", "T"):
+            if word[4:5] in ("-", "T") and DIGITS.issuperset(word[:4]):
                 return parse_timestamp(word)
             return number(word)
         except ValueError as fault:
