@@ -1,12 +1,66 @@
+"""The command line behind build_layer.sh."""
+
+import argparse
 import sys
 from pathlib import Path
+
+from layer import fetch, lock, report, verify
 from layer.apt import Archive
-from layer import fetch, lock
-from layer.architecture import *
+from layer.architecture import ARCHITECTURES, of_this_machine
+from layer.build import build
 from layer.errors import LayerError
-C=Path('.cache/layer').resolve()
-a=Archive(C/'apt',None,None)
-try:
-    if sys.argv[1]=='lock': fetch.renew(C/'inputs',a)
-    else: fetch.fetch(fetch.needed(lock.read(), of_this_machine(), list(ARCHITECTURES.values())), C/'inputs', a)
-except LayerError as e: print(e)
+from layer.progress import say
+from layer.roots import Roots
+from layer.tree import PROJECT
+
+CACHE = PROJECT / ".cache" / "layer"
+
+
+def main() -> int:
+    arguments = parse()
+    try:
+        return work(arguments)
+    except LayerError as fault:
+        sys.stderr.write(f"build_layer.sh: {fault}\n")
+        return 1
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="build_layer.sh",
+        description="Builds the Lambda layer: dist/fastext-ARCH.zip, with checksum and SBOM.",
+    )
+    parser.add_argument("--arch", choices=[*ARCHITECTURES, "all"], default="all",
+                        help="which architecture to build (default: all)")  # fmt: skip
+    parser.add_argument("--output", type=Path, default=PROJECT / "dist", metavar="FOLDER",
+                        help="where the archives go (default: dist)")  # fmt: skip
+    parser.add_argument("--update-lock", action="store_true",
+                        help="pin the newest inputs in layer/lock.json, then build")  # fmt: skip
+    parser.add_argument("--mirror", metavar="URL",
+                        help="Debian mirror (default: the machine's own)")  # fmt: skip
+    parser.add_argument("--keyring", type=Path, metavar="FILE",
+                        help="keyring of Debian's archive (default: the installed one)")  # fmt: skip
+    return parser.parse_args()
+
+
+def work(arguments: argparse.Namespace) -> int:
+    host = of_this_machine()
+    targets = [a for a in ARCHITECTURES.values() if arguments.arch in (a.name, "all")]
+    archive = Archive(CACHE / "apt", arguments.mirror, arguments.keyring)
+    if arguments.update_lock:
+        fetch.renew(CACHE / "inputs", archive)
+    inputs = fetch.needed(lock.read(), host, targets)
+    fetch.fetch(inputs, CACHE / "inputs", archive)
+    roots = Roots(CACHE, inputs, host)
+    roots.prepare(targets)
+    output = arguments.output.resolve()
+    for target in targets:
+        built = build(target, roots, inputs, CACHE / "build" / target.name, output)
+        verify.verify(built.archive, target)
+        report.table(built, target)
+    say("done")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,5 +1,7 @@
 """What the layer is made of, and what is left out of it, each with its reason."""
 
+from typing import NamedTuple
+
 SUITE = "trixie"
 
 # Debian packages of the target: the interpreter as a library, the libraries it needs, the C library.
@@ -56,7 +58,12 @@ IMPORTED_BY_NAME = (
     "encodings.latin_1",
     "encodings.utf_8",
     "encodings.utf_8_sig",
-    # orjson: a shared object
+    # by modules in C: _datetime, _decimal, _elementtree
+    "_strptime",
+    "copy",
+    "numbers",
+    "xml.etree.ElementPath",
+    # by orjson, a shared object
     "dataclasses",
     "datetime",
     "enum",
@@ -102,3 +109,60 @@ LEFT_OUT_FOR = {
     ),
 }  # fmt: skip
 LEFT_OUT = tuple(name for names in LEFT_OUT_FOR.values() for name in names)
+
+# The services whose models botocore reads, under botocore/data.
+SERVICES = ("appconfigdata", "sts")
+MODELS = ("endpoint-rule-set-1", "service-2")
+SHARED_DATA = ("_retry", "partitions", "sdk-default-configuration")
+
+# Shared libraries that go along, besides the loader; libgcc_s is for pthread_exit.
+SHARED_LIBRARIES = ("libc.so.6", "libgcc_s.so.1", "libm.so.6")
+
+
+class Component(NamedTuple):
+    """A part of the layer that is no wheel. `package` is the Debian package with its licence."""
+
+    name: str
+    package: str
+    licence: str
+
+
+DEBIAN_COMPONENTS = (
+    Component("CPython", "libpython3.13-minimal", "Python-2.0.1"),
+    Component("OpenSSL", "libssl-dev", "Apache-2.0"),
+    Component("expat", "libexpat1-dev", "MIT"),
+    Component("GNU C Library", "libc6", "LGPL-2.1-or-later"),
+    Component("libgcc", "gcc-14-base", "GPL-3.0-or-later WITH GCC-exception-3.1"),
+    Component("zlib", "zlib1g-dev", "Zlib"),
+)
+
+
+class Vendored(NamedTuple):
+    """What a source distribution brings along, in `folder`; `version` matches in `header`."""
+
+    name: str
+    sdist: str
+    folder: str
+    licence: str
+    header: str
+    version: str
+
+
+VENDORED = (
+    Vendored("libuv", "uvloop", "vendor/libuv", "MIT AND BSD-2-Clause AND ISC",
+             "include/uv/version.h", r"UV_VERSION_(?:MAJOR|MINOR|PATCH)\s+(\d+)"),
+    Vendored("llhttp", "httptools", "vendor/llhttp", "MIT",
+             "include/llhttp.h", r"LLHTTP_VERSION_(?:MAJOR|MINOR|PATCH)\s+(\d+)"),
+    Vendored("http-parser", "httptools", "vendor/http-parser", "MIT",
+             "http_parser.h", r"HTTP_PARSER_VERSION_(?:MAJOR|MINOR|PATCH)\s+(\d+)"),
+)  # fmt: skip
+
+# SPDX expressions of packages whose metadata has none.
+LICENCES = {
+    "python-dateutil": "BSD-3-Clause AND (Apache-2.0 OR BSD-3-Clause)",
+    "uvloop": "MIT OR Apache-2.0",
+}
+
+# Megabytes of 1,000,000 bytes, for each architecture.
+MAX_ZIPPED_MB = 11.0
+MAX_UNPACKED_MB = 28.0

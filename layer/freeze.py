@@ -11,10 +11,11 @@ import re
 import sys
 from modulefinder import ModuleFinder
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
-IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+c?import|import[ \t]+([\w.]+))", re.M)
+# `from a.b import c, d` and `import a.b`, as one line of Cython has it.
+IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+c?import[ \t]+([\w, \t]+)|import[ \t]+([\w.]+))",
+                    re.M)  # fmt: skip
 
 
 class Finder(ModuleFinder):
@@ -30,8 +31,11 @@ class Finder(ModuleFinder):
         if module is None and fqname in self._compiled and fqname not in self._followed:
             self._followed.add(fqname)
             for source in self._compiled[fqname]:
-                for found in IMPORT.findall(Path(source).read_text()):
-                    self.follow(found[0] or found[1])
+                for origin, names, plain in IMPORT.findall(Path(source).read_text()):
+                    base = absolute(origin, fqname.rpartition(".")[0]) if origin else plain
+                    self.follow(base)
+                    for name in names.replace(",", " ").split():
+                        self.follow(f"{base}.{name}")  # it may be a module
         return module
 
     def follow(self, name: str) -> None:
@@ -59,7 +63,7 @@ def main() -> None:
         )
         code = compile(source.read_bytes(), f"{given['prefix']}/{relative}", "exec",
                        dont_inherit=True, optimize=2)  # fmt: skip
-        content = marshal.dumps(plain(code))
+        content = marshal.dumps(code)
         package = int(module.__path__ is not None)
         table.append(f'    {{"{name}", frozen + {len(blob)}, {len(content)}, {package}}},')
         report.append({"name": name, "file": str(source), "bytes": len(content)})
@@ -72,9 +76,13 @@ def main() -> None:
     json.dump({"modules": report, "missing": missing}, sys.stdout)
 
 
-def plain(code: CodeType) -> CodeType:
-    """`code` as a fresh tree, so that what marshal writes does not depend on who else refers."""
-    return code
+def absolute(name: str, package: str) -> str:
+    """A name as `from` has it in a module of `package`, with its leading dots resolved."""
+    dots = len(name) - len(name.lstrip("."))
+    if not dots:
+        return name
+    parents = package.split(".")[: -dots + 1 or None]
+    return ".".join([*parents, *filter(None, [name[dots:]])])
 
 
 SOURCE = """\
