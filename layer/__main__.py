@@ -39,7 +39,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--mirror", metavar="URL",
                         help="Debian mirror (default: the machine's own)")  # fmt: skip
     parser.add_argument("--keyring", type=Path, metavar="FILE",
-                        help="keyring of Debian's archive (default: the installed one)")  # fmt: skip
+                        help="keyring of Debian (default: the installed one)")  # fmt: skip
     return parser.parse_args()
 
 

@@ -101,7 +101,9 @@ def dotted(file: Path) -> str:
 
 def compiled_sources(folder: Path) -> list[str]:
     """Cython sources, which say what a compiled module imports."""
-    return [str(path) for kind in ("pyx", "pxi", "pxd") for path in sorted(folder.rglob(f"*.{kind}"))]
+    return [
+        str(path) for kind in ("pyx", "pxi", "pxd") for path in sorted(folder.rglob(f"*.{kind}"))
+    ]
 
 
 def stood_in_for() -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 SUITE = "trixie"
 
-# Debian packages of the target: the interpreter as a library, the libraries it needs, the C library.
+# Debian packages of the target: the interpreter as a library, what it needs, the C library.
 PACKAGES = (
     "base-files",  # the texts of common licences
     "gcc-14-base",
@@ -95,7 +95,9 @@ LEFT_OUT_FOR = {
     "processes of Python's own and foreign functions": (
         "concurrent.futures.process", "ctypes", "multiprocessing", "pickle",
     ),
-    "other implementations of TLS and of signatures": ("botocore.crt.auth", "urllib3.contrib.pyopenssl"),
+    "other implementations of TLS and of signatures": (
+        "botocore.crt.auth", "urllib3.contrib.pyopenssl",
+    ),
     "mail is parsed as far as HTTP's header fields go": (
         "email._header_value_parser", "email.contentmanager", "email.generator",
         "email.headerregistry", "email.policy",

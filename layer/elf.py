@@ -55,7 +55,8 @@ def read(path: Path) -> Elf:
     def strings_of(wanted: int) -> tuple[str, ...]:
         return tuple(string(value) for tag, value in entries if tag == wanted)
 
-    undefined, defined = [], []
+    undefined: list[str] = []
+    defined: list[str] = []
     for number in range(sections):
         _, kind, _, _, offset, size = struct.unpack_from("<IIQQQQ", data, sections_at + 64 * number)
         if kind == _SHT_DYNSYM:

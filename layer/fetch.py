@@ -95,18 +95,20 @@ def _newest_debian(arrival: Path, archive: Archive) -> Iterator[Input]:
         names = (*PACKAGES, *TOOL_PACKAGES)
         archive.download([f"{name}:{architecture}" for name in names], folder)
         for path in folder.glob("*.deb"):
-            fields = ["dpkg-deb", "--showformat", "${Package} ${Version}", "--show", path]
-            name, version = run(fields, what=f"reading {path.name}").split()
+            name, version = run(
+                ["dpkg-deb", "--showformat", "${Package} ${Version}", "--show", path],
+                what=f"reading {path.name}",
+            ).split()
             yield Input("debian", name, version, architecture, path.name, lock.sha256(path))
     say(f"downloading the source of {SOURCE_PACKAGE}")
     folder = arrival / "source"
     folder.mkdir()
     archive.download_source(SOURCE_PACKAGE, folder)
     (description,) = folder.glob("*.dsc")
-    version = re.search(r"^Version: (\S+)", description.read_text(), re.M)
-    assert version is not None
+    found = re.search(r"^Version: (\S+)", description.read_text(), re.M)
+    assert found is not None
     for path in folder.iterdir():
-        yield Input("debian-source", SOURCE_PACKAGE, version[1], "all", path.name, lock.sha256(path))
+        yield Input("debian-source", SOURCE_PACKAGE, found[1], "all", path.name, lock.sha256(path))
 
 
 def _newest_pypi(arrival: Path) -> Iterator[Input]:
@@ -143,7 +145,9 @@ def _pip(arguments: Iterable[str], folder: Path) -> None:
     run([*command, "--dest", folder, *arguments], what="pip download")
 
 
-def needed(inputs: Iterable[Input], host: Architecture, targets: Sequence[Architecture]) -> list[Input]:
+def needed(
+    inputs: Iterable[Input], host: Architecture, targets: Sequence[Architecture]
+) -> list[Input]:
     """The inputs that a build on `host` for `targets` takes."""
     tools = {name.lower() for name in TOOLS}
 

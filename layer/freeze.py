@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 # `from a.b import c, d` and `import a.b`, as one line of Cython has it.
-IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+c?import[ \t]+([\w, \t]+)|import[ \t]+([\w.]+))",
-                    re.M)  # fmt: skip
+IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+c?import[ \t]+([\w, \t]+)|import[ \t]+([\w.]+))", re.M
+)
 
 
 class Finder(ModuleFinder):
     """Also follows imports out of compiled modules, by what their sources say."""
 
-    def __init__(self, path: list[str], excludes: list[str], compiled: dict[str, list[str]]) -> None:
+    def __init__(
+        self, path: list[str], excludes: list[str], compiled: dict[str, list[str]]
+    ) -> None:
         super().__init__(path, excludes=excludes)
         self._compiled = compiled
         self._followed: set[str] = set()
@@ -39,7 +42,7 @@ class Finder(ModuleFinder):
         return module
 
     def follow(self, name: str) -> None:
-        """Take `name` and what it imports; a name that is not there is for its importer to mind."""
+        """Take `name` and what it imports; if it is not there, that is for its importer to mind."""
         try:
             self.import_hook(name)
         except ImportError:
@@ -54,7 +57,8 @@ def main() -> None:
     table: list[str] = []
     report: list[dict[str, Any]] = []
     blob = bytearray()
-    for name, module in finder.modules.items():
+    modules: dict[str, Any] = finder.modules
+    for name, module in modules.items():
         if not (module.__file__ or "").endswith(".py"):
             continue  # compiled
         source = Path(module.__file__)
@@ -71,7 +75,9 @@ def main() -> None:
         blob += bytes(-len(blob) % 16)
     output = Path(given["output"])
     (output / "frozen.bin").write_bytes(blob)
-    (output / "frozen.c").write_text(SOURCE % {"blob": output / "frozen.bin", "table": "\n".join(table)})
+    (output / "frozen.c").write_text(
+        SOURCE % {"blob": output / "frozen.bin", "table": "\n".join(table)}
+    )
     missing = sorted(set(finder.badmodules) - set(given["left_out"]) - set(given["compiled"]))
     json.dump({"modules": report, "missing": missing}, sys.stdout)
 

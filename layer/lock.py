@@ -27,7 +27,9 @@ def read() -> list[Input]:
     try:
         return [Input(**entry) for entry in json.loads(LOCK.read_text())]
     except FileNotFoundError:
-        raise LayerError(f"{LOCK} is missing: make it with ./build_layer.sh --update-lock") from None
+        raise LayerError(
+            f"{LOCK} is missing: make it with ./build_layer.sh --update-lock"
+        ) from None
 
 
 def write(inputs: Iterable[Input]) -> None:

@@ -1,9 +1,9 @@
 """Cython, C compiler and linker: from sources to the one executable.
 
-Both come from PyPI's ziglang, so no compiler of the machine is used, and arm64 is built as x86_64
-is. They are called by themselves, with Debian's own headers, start files and C library: through `zig cc`
-the linker would see a stub of that library, in which `environ` has no aliases (the process would
-have no environment), and the compiler would insist on position-independent code.
+Compiler and linker come from PyPI's ziglang, so none of the machine is used, and arm64 is built as
+x86_64 is. They are called by themselves, with Debian's own headers, start files and C library:
+through `zig cc` the linker would see a stub of that library, in which `environ` has no aliases (the
+process would have no environment), and the compiler would insist on position-independent code.
 """
 
 import hashlib
@@ -25,12 +25,14 @@ LIBRARIES = "/opt/fastext/lib"
 
 # libuv's own list for Linux (vendor/libuv/CMakeLists.txt), below vendor/libuv/src.
 LIBUV = (
-    "fs-poll idna inet random strscpy strtok thread-common threadpool timer uv-common "
-    "uv-data-getter-setters version unix/async unix/core unix/dl unix/fs unix/getaddrinfo "
-    "unix/getnameinfo unix/linux unix/loop-watcher unix/loop unix/pipe unix/poll unix/process "
-    "unix/procfs-exepath unix/proctitle unix/random-devurandom unix/random-getrandom "
-    "unix/random-sysctl-linux unix/signal unix/stream unix/tcp unix/thread unix/tty unix/udp"
-).split()
+    "fs-poll", "idna", "inet", "random", "strscpy", "strtok", "thread-common", "threadpool",
+    "timer", "uv-common", "uv-data-getter-setters", "version",
+    "unix/async", "unix/core", "unix/dl", "unix/fs", "unix/getaddrinfo", "unix/getnameinfo",
+    "unix/linux", "unix/loop-watcher", "unix/loop", "unix/pipe", "unix/poll", "unix/process",
+    "unix/procfs-exepath", "unix/proctitle", "unix/random-devurandom", "unix/random-getrandom",
+    "unix/random-sysctl-linux", "unix/signal", "unix/stream", "unix/tcp", "unix/thread",
+    "unix/tty", "unix/udp",
+)  # fmt: skip
 
 # The interpreter was compiled with these; without wrapping, its arithmetic on integers may differ.
 FLAGS = ("-O3", "-DNDEBUG", "-fwrapv", "-fno-strict-aliasing", "-fno-pic", "-fno-pie", "-w",
@@ -190,7 +192,7 @@ class Native:
         exported.write_text("".join(f"{name};\n" for name in sorted(wanted_symbols(wheels))))
         exported.write_text(f"{{\n{exported.read_text()}}};\n")
         output = self._folder / "fastext"
-        command = [
+        command: list[str | Path] = [
             self._roots.zig, "ld.lld", "-o", output, "-s", "--gc-sections", "--hash-style=gnu",
             "-z", "keep-text-section-prefix", "-z", "noseparate-code",
             "--dynamic-linker", f"{LIBRARIES}/{self._target.loader}",

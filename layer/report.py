@@ -24,11 +24,11 @@ def table(built: Built, target: Architecture) -> None:
     size = sum(entry.file_size for entry in entries)
     print(f"{built.archive.name:36} {len(entries):6} {size:12,} {built.archive.stat().st_size:12,}")
     frozen: Counter[str] = Counter()
-    count: Counter[str] = Counter()
+    modules: Counter[str] = Counter()
     for module in built.modules:
         frozen[module.origin] += module.bytes
-        count[module.origin] += 1
+        modules[module.origin] += 1
     print(f"\n{'frozen into extensions/fastext':36} {'modules':>6} {'bytes':>11}")
     for origin, total in frozen.most_common():
-        print(f"{origin:36} {count[origin]:6} {total:12,}")
+        print(f"{origin:36} {modules[origin]:7} {total:12,}")
     print()

@@ -140,7 +140,11 @@ class Roots:
             name = line.partition("#")[0].strip()
             if name:
                 command = [*self.program("patch"), "--strip=1", "--force", "--silent"]
-                run([*command, f"--input={patches / name}"], what=f"patching with {name}", cwd=folder)
+                run(
+                    [*command, f"--input={patches / name}"],
+                    what=f"patching with {name}",
+                    cwd=folder,
+                )
 
 
 def is_tool(entry: Input) -> bool:

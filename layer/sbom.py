@@ -58,7 +58,10 @@ def bill(
         },
         "components": components,
         "dependencies": [
-            {"ref": "fastext", "dependsOn": [c["bom-ref"] for c in components if c["type"] != "file"]}
+            {
+                "ref": "fastext",
+                "dependsOn": [c["bom-ref"] for c in components if c["type"] != "file"],
+            }
         ],
     }
 
@@ -69,7 +72,9 @@ def own_version() -> str:
     return found[1]
 
 
-def component(name: str, version: str, licence: str, purl: str, kind: str = "library") -> dict[str, Any]:
+def component(
+    name: str, version: str, licence: str, purl: str, kind: str = "library"
+) -> dict[str, Any]:
     """One component; `licence` is an SPDX expression."""
     simple = " " not in licence
     return {

@@ -96,7 +96,12 @@ def wrong_binaries(opt: Path, target: Architecture) -> list[str]:
 def wrong_version(opt: Path, target: Architecture) -> list[str]:
     """Start it by its own loader, where this machine or qemu-user can run it."""
     loader = opt / "fastext/lib" / target.loader
-    command = [loader, "--library-path", loader.parent, opt / "extensions/fastext"]
+    command: list[str | Path] = [
+        loader,
+        "--library-path",
+        loader.parent,
+        opt / "extensions/fastext",
+    ]
     runner = runner_for(target)
     if runner is None:
         say(f"SKIPPED: {target.name} cannot be run here (apt-get install qemu-user-static)")
