@@ -170,6 +170,8 @@ class Native:
             "-isystem", own / f"libc/include/{self._target.kernel}-linux-any",
             "-isystem", own / "libc/include/any-linux-any",
             "-I", root / "usr/include/python3.13",
+            # Where the project lies must not show: some sources name their files in messages.
+            f"-ffile-prefix-map={self._folder}=build", f"-ffile-prefix-map={self._roots.cache}=",
             "-c", unit.source,
         ]  # fmt: skip
         content = unit.source.read_bytes()

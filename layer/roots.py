@@ -21,7 +21,7 @@ class Roots:
     """Where everything lies. `host` is the architecture that builds."""
 
     def __init__(self, cache: Path, inputs: Sequence[Input], host: Architecture) -> None:
-        self._cache = cache
+        self.cache = cache
         self._inputs = inputs
         self._host = host
 
@@ -48,7 +48,7 @@ class Roots:
         self._unpack(self.python_source, self._of("debian-source"), self._unpack_source)
 
     def debian(self, architecture: Architecture) -> Path:
-        return self._cache / "roots" / architecture.debian
+        return self.cache / "roots" / architecture.debian
 
     def libraries(self, architecture: Architecture) -> Path:
         return self.debian(architecture) / "usr/lib" / architecture.triplet
@@ -57,10 +57,10 @@ class Roots:
         return self.debian(self._host) / "usr/lib/python3.13"
 
     def wheels(self, target: Architecture) -> Path:
-        return self._cache / "roots" / f"wheels-{target.name}"
+        return self.cache / "roots" / f"wheels-{target.name}"
 
     def sdist(self, name: str) -> Path:
-        return self._cache / "roots" / name
+        return self.cache / "roots" / name
 
     @property
     def stamp(self) -> str:
@@ -69,11 +69,11 @@ class Roots:
 
     @property
     def tools(self) -> Path:
-        return self._cache / "roots" / "tools"
+        return self.cache / "roots" / "tools"
 
     @property
     def python_source(self) -> Path:
-        return self._cache / "roots" / "python3.13"
+        return self.cache / "roots" / "python3.13"
 
     @property
     def zig(self) -> Path:
@@ -104,7 +104,7 @@ class Roots:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for entry in inputs:
-            unpack(self._cache / "inputs" / entry.file, folder)
+            unpack(self.cache / "inputs" / entry.file, folder)
         stamp.write_text(content)
 
     def _unpack_deb(self, path: Path, folder: Path) -> None:
