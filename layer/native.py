@@ -142,7 +142,7 @@ class Native:
         entries = re.findall(r'^\s*\{"(\w+)", (\w+)\},', config.read_text(), re.M)
         own = {"_ssl": "fastext_init_ssl", "_hashlib": "fastext_init_hashlib"}
         entries += [(name, own.get(name, f"PyInit_{name}")) for name in STDLIB_EXTENSIONS]
-        linked = (*ours, "uvloop.loop", "httptools.parser.parser", "httptools.parser.url_parser")
+        linked = (*ours, "fastext_layer", "uvloop.loop", "httptools.parser.parser", "httptools.parser.url_parser")
         entries += [(name, init_function(name)) for name in linked]
         declarations = "".join(
             f"extern PyObject *{function}(void);\n" for _, function in entries if function != "NULL"
