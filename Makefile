@@ -39,7 +39,7 @@ test-layer: .venv/ready
 	@test "$(ARCH)" = x86_64 || sh dev/system-packages.sh qemu-user-static:qemu-aarch64-static
 	@test -x .cache/aws-lambda-rie || sh dev/emulator.sh
 	@PYTHON="$(PYTHON)" ./build_layer.sh --arch $(ARCH)
-	@.venv/bin/python -m pytest tests/layer $(ARGS)
+	@.venv/bin/python -m pytest tests/built_layer $(ARGS)
 
 lint: .venv/ready
 	@echo "ruff: rules, then format"
@@ -51,7 +51,7 @@ lint: .venv/ready
 	@.venv/bin/mypy
 	@echo "stubtest: the compiled module against its .pyi"
 	@.venv/bin/python -m mypy.stubtest --concise --allowlist dev/stubtest-allowlist.txt fastext._parse fastext._lane
-	@if command -v shellcheck > /dev/null; then echo "shellcheck"; shellcheck dev/*.sh build_layer.sh tests/layer/function/bootstrap .ci/run; \
+	@if command -v shellcheck > /dev/null; then echo "shellcheck"; shellcheck dev/*.sh build_layer.sh tests/built_layer/function/bootstrap .ci/run; \
 		else echo "SKIPPED shellcheck: it is not installed (apt-get install shellcheck)"; fi
 
 bench: .venv/ready

@@ -57,7 +57,7 @@ class Budget:
     name: str
     must: float
     aim: float
-    unit: str = "×"
+    unit: str = "x"
 
 
 BUDGETS = (
@@ -156,13 +156,13 @@ def turns(
     subjects: dict[str, Callable[[], Start]] = {"bare": partial(bare_start, core)}
     for client in ("direct", "botocore"):
         for name, command in (("layer", [EXECUTABLE]), ("bundle", bundle.command)):
-            subjects[f"{name}, {client}"] = partial(
-                start, command, client, service, trusted, core
-            )
+            subjects[f"{name}, {client}"] = partial(start, command, client, service, trusted, core)
     return subjects
 
 
-def measured(rounds: int, cold_rounds: int) -> tuple[dict[str, list[Start]], dict[str, list[Start]]]:
+def measured(
+    rounds: int, cold_rounds: int
+) -> tuple[dict[str, list[Start]], dict[str, list[Start]]]:
     """The starts of each subject, warm and cold."""
     layer = Path(os.environ[INSIDE])
     bundle = made_bundle()
@@ -192,7 +192,9 @@ def measured(rounds: int, cold_rounds: int) -> tuple[dict[str, list[Start]], dic
 
 def made_bundle() -> PlainBundle:
     host = of_this_machine()
-    bundle = PlainBundle(Roots(ROOT / ".cache/layer", fetch.needed(lock.read(), host, [host]), host))
+    bundle = PlainBundle(
+        Roots(ROOT / ".cache/layer", fetch.needed(lock.read(), host, [host]), host)
+    )
     bundle.make()
     return bundle
 
@@ -221,9 +223,7 @@ def figures(
         "unpacked, MB": unpacked / 1e6,
         "registered, over bare": ratio(warm, "layer, direct", "bare", "registered"),
         "serving, over bare": ratio(warm, "layer, direct", "bare", "serving"),
-        "prefetched with botocore, over bare": ratio(
-            warm, "layer, botocore", "bare", "prefetched"
-        ),
+        "prefetched with botocore, over bare": ratio(warm, "layer, botocore", "bare", "prefetched"),
         "PSS after prefetch with botocore, MB": statistics.median(pss) / 1e6,
         # The complete client is the longer of the two starts.
         "whole start over a plain bundle, warm": whole(warm),
@@ -268,9 +268,8 @@ def verdicts(found: Mapping[str, float]) -> tuple[list[str], bool]:
         value = found[budget.name]
         verdict = "aim" if value <= budget.aim else "must" if value <= budget.must else "MISSED"
         held = held and value <= budget.must
-        lines.append(
-            f"{budget.name:42}{value:10.2f}{budget.must:8g}{budget.aim:8g}  {budget.unit:3}{verdict}"
-        )
+        bounds = f"{budget.must:8g}{budget.aim:8g}"
+        lines.append(f"{budget.name:42}{value:10.2f}{bounds}  {budget.unit:3}{verdict}")
     return lines, held
 
 
@@ -298,8 +297,11 @@ def enter(archive: Path, arguments: Sequence[str]) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """1 where a figure that must hold does not."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(prog="python -m benches.bench_start", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="python -m benches.bench_start",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--cold-rounds", type=int, default=COLD_ROUNDS)
     parser.add_argument("--layer", type=Path, default=ROOT / "dist/fastext-x86_64.zip")

@@ -97,7 +97,8 @@ class PlainBundle:
         output = source.with_name(f"{source.stem}.cpython-313-{self._host.triplet}.so")
         subprocess.run(
             [compiler, "-O2", "-w", "-shared", "-fPIC", "-I", include / "python3.13",
-             "-isystem", include / self._host.triplet, "-isystem", include, source.with_suffix(".c"), "-o", output],
+             "-isystem", include / self._host.triplet, "-isystem", include,
+             source.with_suffix(".c"), "-o", output],
             check=True,
         )  # fmt: skip
 

@@ -35,7 +35,7 @@ LIBUV = (
 )  # fmt: skip
 
 # The interpreter was compiled with these; without wrapping, its arithmetic on integers may differ.
-FLAGS = ("-O3", "-DNDEBUG", "-fwrapv", "-fno-strict-aliasing", "-fno-pic", "-fno-pie", "-w",
+FLAGS = ("-O2", "-DNDEBUG", "-fwrapv", "-fno-strict-aliasing", "-fno-pic", "-fno-pie", "-w",
          "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables")  # fmt: skip
 
 # libmpdec's configuration for 64-bit machines (Modules/_decimal; configure.ac of CPython).
@@ -142,7 +142,13 @@ class Native:
         entries = re.findall(r'^\s*\{"(\w+)", (\w+)\},', config.read_text(), re.M)
         own = {"_ssl": "fastext_init_ssl", "_hashlib": "fastext_init_hashlib"}
         entries += [(name, own.get(name, f"PyInit_{name}")) for name in STDLIB_EXTENSIONS]
-        linked = (*ours, "fastext_layer", "uvloop.loop", "httptools.parser.parser", "httptools.parser.url_parser")
+        linked = (
+            *ours,
+            "fastext_layer",
+            "uvloop.loop",
+            "httptools.parser.parser",
+            "httptools.parser.url_parser",
+        )
         entries += [(name, init_function(name)) for name in linked]
         declarations = "".join(
             f"extern PyObject *{function}(void);\n" for _, function in entries if function != "NULL"
