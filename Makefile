@@ -5,16 +5,19 @@
 PYTHON ?= python3
 HTTP_PORT ?= 2772
 ARGS ?=
+ARCH ?= all
 
 BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxi)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-quick bench-instructions clean
+.PHONY: help run test test-layer lint bench bench-quick bench-instructions clean
 
 help:
 	@echo "make run     run fastext against a local AppConfig service, on port $(HTTP_PORT);"
 	@echo "             another port: make run HTTP_PORT=2773"
 	@echo "make test    run all tests; some of them: make test ARGS='tests/test_cache.py -x'"
+	@echo "make test-layer  build the Lambda layer and test it under AWS's emulator in an empty root;"
+	@echo "             for one architecture: make test-layer ARCH=x86_64"
 	@echo "make lint    ruff, cython-lint, mypy, stubtest, shellcheck"
 	@echo "make bench   run the microbenchmarks; a part: make bench ARGS='--only wire'"
 	@echo "make bench-quick          the same with fewer rounds, in three minutes"
@@ -31,6 +34,13 @@ test: .venv/ready .venv-service/ready
 	@echo "running the tests"
 	@.venv/bin/python -m pytest $(ARGS)
 
+test-layer: .venv/ready
+	@sh dev/system-packages.sh busybox-static:busybox
+	@test "$(ARCH)" = x86_64 || sh dev/system-packages.sh qemu-user-static:qemu-aarch64-static
+	@test -x .cache/aws-lambda-rie || sh dev/emulator.sh
+	@PYTHON="$(PYTHON)" ./build_layer.sh --arch $(ARCH)
+	@.venv/bin/python -m pytest tests/built_layer $(ARGS)
+
 lint: .venv/ready
 	@echo "ruff: rules, then format"
 	@.venv/bin/ruff check .
@@ -41,7 +51,7 @@ lint: .venv/ready
 	@.venv/bin/mypy
 	@echo "stubtest: the compiled module against its .pyi"
 	@.venv/bin/python -m mypy.stubtest --concise --allowlist dev/stubtest-allowlist.txt fastext._parse fastext._lane
-	@if command -v shellcheck > /dev/null; then echo "shellcheck"; shellcheck dev/*.sh .ci/run; \
+	@if command -v shellcheck > /dev/null; then echo "shellcheck"; shellcheck dev/*.sh build_layer.sh tests/built_layer/function/bootstrap .ci/run; \
 		else echo "SKIPPED shellcheck: it is not installed (apt-get install shellcheck)"; fi
 
 bench: .venv/ready
@@ -56,7 +66,7 @@ bench-instructions: .venv/ready
 clean:
 	rm -rf .venv .venv-service .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	rm -rf src/*.egg-info src/fastext/*.so src/fastext/*.c
-	find src dev tests benches -name __pycache__ -prune -exec rm -rf {} +
+	find src dev layer tests benches -name __pycache__ -prune -exec rm -rf {} +
 
 # The compiled modules go first: setuptools does not see that compiler options have changed.
 .venv/ready: $(BUILT_FROM)

@@ -1,7 +1,8 @@
 """AWS's Runtime Interface Emulator with fastext in /opt/extensions, without Docker.
 
-A private mount namespace lays /opt/extensions over the machine's own /opt; nothing outside of it
-sees that. A namespace of processes makes sure that all of them end with the emulator.
+A private mount namespace lays /opt/extensions over the machine's own /opt, or gives everything a
+root of its own; nothing outside of it sees that. A namespace of processes makes sure that all of
+them end with the emulator.
 """
 
 import contextlib
@@ -25,38 +26,32 @@ FUNCTION = ROOT / "tests" / "function"
 
 
 class Emulator:
-    """The emulator, with the file `extension` linked into /opt/extensions under its own name."""
+    """The emulator, started by the shell command `command` in namespaces of its own.
 
-    def __init__(self, folder: Path, extension: Path, environ: Mapping[str, str]) -> None:
+    `command` has `%s` where the emulator's own arguments go.
+    """
+
+    def __init__(self, command: str, environ: Mapping[str, str], log_level: str = "info") -> None:
         if not BINARY.exists():
             pytest.skip("the emulator is not here; `make test` fetches it")
-        (folder / "extensions").mkdir()
-        (folder / "extensions" / extension.name).symlink_to(extension)
         namespace = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         if os.geteuid() != 0:
             namespace.append("--map-root-user")
-        mount = f"mount -t overlay overlay -o lowerdir={folder}:/opt /opt"
-        tried = subprocess.run([*namespace, "sh", "-c", mount], capture_output=True, check=False)
+        tried = subprocess.run([*namespace, "true"], capture_output=True, check=False)
         if tried.returncode:
             pytest.skip(f"no private mount namespace here: {tried.stderr.decode().strip()}")
         port = free_port()
         self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
         self.log = ""
         self._grown = threading.Condition()
-        command = (
-            f"{mount} && exec {BINARY} --log-level info "
-            f"--runtime-interface-emulator-address 127.0.0.1:{port} "
-            f"--runtime-api-address 127.0.0.1:{free_port()} {FUNCTION / 'bootstrap'}"
+        arguments = (
+            f"--log-level {log_level} --runtime-interface-emulator-address 127.0.0.1:{port} "
+            f"--runtime-api-address 127.0.0.1:{free_port()}"
         )
         self.process = subprocess.Popen(
-            [*namespace, "sh", "-c", command],
+            [*namespace, "sh", "-c", command % arguments],
             # The emulator gives its own environment to the function and to extensions.
-            env={
-                "PATH": os.environ["PATH"],
-                "FUNCTION_PYTHON": sys.executable,
-                "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
-                **environ,
-            },
+            env={"PATH": os.environ["PATH"], "AWS_LAMBDA_FUNCTION_TIMEOUT": "30", **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -105,3 +100,16 @@ class Emulator:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(20)
+
+
+class BesideThisMachine(Emulator):
+    """The emulator with the file `extension` linked into /opt/extensions under its own name."""
+
+    def __init__(self, folder: Path, extension: Path, environ: Mapping[str, str]) -> None:
+        (folder / "extensions").mkdir()
+        (folder / "extensions" / extension.name).symlink_to(extension)
+        super().__init__(
+            f"mount -t overlay overlay -o lowerdir={folder}:/opt /opt && "
+            f"exec {BINARY} %s {FUNCTION / 'bootstrap'}",
+            {"FUNCTION_PYTHON": sys.executable, **environ},
+        )

@@ -1,7 +1,7 @@
 """Under AWS's own emulator: the installed extension beside a Python function."""
 
 import pytest
-from emulator import Emulator
+from emulator import BesideThisMachine
 from fakes.appconfig import GET, START
 from program import COMMAND
 
@@ -25,7 +25,7 @@ def emulate(tmp_path):
             "AWS_APPCONFIG_EXTENSION_PREFETCH_LIST": "shop:production:features",
             **{f"AWS_APPCONFIG_EXTENSION_{name}": value for name, value in variables.items()},
         }
-        emulators.append(Emulator(tmp_path, COMMAND, environ))
+        emulators.append(BesideThisMachine(tmp_path, COMMAND, environ))
         emulators[-1].port = port
         return emulators[-1]
 

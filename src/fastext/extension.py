@@ -42,6 +42,15 @@ from fastext.stand_ins import stand_ins
 from fastext.startup import BACKLOG, INVOKE, Start, listen
 from fastext.workers import Workers
 
+try:
+    # The layer's own interpreter gives back what only the start needed (layer/main.c).
+    from fastext_layer import settle
+except ImportError:
+
+    def settle() -> None:
+        """Another interpreter has nothing to give back."""
+
+
 # Lambda's Init may take 10 s for everything; the prefetch takes its poll time-out, or this.
 LONGEST_PREFETCH_S = 8.0
 
@@ -150,6 +159,7 @@ class Extension:
         sys.setswitchinterval(self._start.usual_switch_interval_s)
         gc.enable()
         gc.freeze()
+        settle()
         if self._start.api is not None:
             self._log_start(self._start, serving_at, started_at)
             self._events.start()

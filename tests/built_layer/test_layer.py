@@ -1,0 +1,109 @@
+"""The built layers, each in an empty root under AWS's own emulator.
+
+`make test-layer` builds them and runs this file; FASTEXT_LAYERS is the folder of the archives.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from empty_root import EmptyRoot
+from fakes.appconfig import GET, START
+
+from dev.service import free_port
+
+LAYERS = Path(os.environ.get("FASTEXT_LAYERS", "dist"))
+FEATURES = "/applications/shop/environments/production/configurations/features"
+FLAGS = b'{"dark_mode":{"enabled":true,"level":1e2},"old":{"enabled":false}}'
+CHANGED = b'{"dark_mode":{"enabled":false}}'
+
+ARCHITECTURES = ("x86_64", "arm64")
+
+# What a function's own settings may bring along; none of it is the extension's business.
+HOSTILE = {
+    "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/tmp",
+    "OPENSSL_CONF": "/tmp/no-such.cnf",
+    "PYTHONHOME": "/nowhere",
+    "PYTHONPATH": "/var/task:/tmp",
+    "PYTHONSTARTUP": "/tmp/none.py",
+}
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def emulate(request, tmp_path, authority):
+    """Starts a layer in an empty root, with a port of its own in `emulator.port`."""
+    archive = LAYERS / f"fastext-{request.param}.zip"
+    if not archive.exists():
+        pytest.skip(f"{archive} is not built (./build_layer.sh --arch {request.param})")
+    emulators = []
+
+    def emulate(url, watched=True, **variables):
+        port = free_port()
+        environ = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": "us-east-1",
+            "AWS_APPCONFIG_EXTENSION_HTTP_PORT": str(port),
+            "AWS_APPCONFIG_EXTENSION_PREFETCH_LIST": "shop:production:features",
+            "AWS_APPCONFIG_EXTENSION_POLL_TIMEOUT_MILLIS": "20s",  # qemu-user takes its time
+            **HOSTILE,
+            **variables,
+        }
+        emulator = EmptyRoot(tmp_path, archive, request.param, environ, authority, watched)
+        emulators.append(emulator)
+        return emulator
+
+    yield emulate
+    for emulator in emulators:
+        emulator.stop()
+
+
+@pytest.fixture
+def features(secure):
+    secure.deploy("shop", "production", "features", FLAGS)
+    return secure
+
+
+@pytest.mark.parametrize("client", ["direct", "botocore"])
+def test_init_invocations_a_change_and_shutdown(emulate, features, client):
+    features.next_poll_interval_s = 0
+    emulator = emulate(
+        features.url,
+        AWS_CA_BUNDLE=EmptyRoot.AUTHORITY,
+        FASTEXT_DATA_CLIENT=client,
+        AWS_APPCONFIG_EXTENSION_POLL_INTERVAL_SECONDS="1us",
+    )
+    assert emulator.invoke({"path": FEATURES}) == json.loads(FLAGS)
+    assert emulator.invoke({"path": f"{FEATURES}?flag=old"}) == {"enabled": False}
+    assert emulator.invoke({"path": f"{FEATURES}?flag=old&flag=dark_mode"}) == json.loads(FLAGS)
+    features.deploy("shop", "production", "features", CHANGED)
+    polls = features.count(GET)
+    emulator.invoke({"path": FEATURES})  # begins a refresh, which may go on after it
+    features.wait_for(GET, polls + 1)
+    emulator.wait_for_log("updated cache data for 'shop:production:features'")
+    assert emulator.invoke({"path": FEATURES}) == json.loads(CHANGED)
+    assert features.count(START) == 1
+    assert "retrieved initial data for 'shop:production:features'" in emulator.log
+    assert "started in " in emulator.log
+    emulator.shut_down()
+    assert emulator.extension_status == 0
+
+
+def test_the_executable_itself_is_launched(emulate, features):
+    emulator = emulate(features.url, watched=False, SSL_CERT_FILE=EmptyRoot.AUTHORITY)
+    assert emulator.invoke({"path": f"{FEATURES}?flag=old"}) == {"enabled": False}
+    assert features.count(START) == 1
+    emulator.shut_down()
+    assert "Extension.Crash" not in emulator.log
+
+
+@pytest.mark.parametrize("client", ["direct", "botocore"])
+def test_by_default_only_amazons_roots_are_trusted(emulate, features, client):
+    emulator = emulate(features.url, FASTEXT_DATA_CLIENT=client)
+    assert emulator.invoke({"path": FEATURES}) == "no answer"
+    assert "no trusted connection" in emulator.log
+    assert features.count(START) == 0
+    emulator.shut_down()
+    assert emulator.extension_status == 0
