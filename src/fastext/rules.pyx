@@ -6,8 +6,8 @@
     S-expression (ion) --compile_rule--> a tree of Rules --holds(context)--> whether it is true
 
 A context is what the caller says of itself: texts by key. A rule compares them with literals, each
-text read as its literal's type: a text that cannot be read so, or is not there, makes the comparison
-false. Nothing in here raises once a rule is compiled. Its manual page is `rules.pyi`.
+text read as its literal's type: a text that cannot be read so, or is not there, makes the
+comparison false. Nothing in here raises once a rule is compiled. Its manual page is `rules.pyi`.
 
 Source: AWS AppConfig user guide, "Understanding multi-variant feature flag rules" and "Defining
 rules: operators"; coercion and bucketing as docs/behaviour.md says, where that is silent.
@@ -260,7 +260,7 @@ def bucket(str value not None, str seed not None):
 
 # ---------------------------------------------------------------- compiling
 
-cdef tuple OPERATIONS = (("eq", Py_EQ), ("gt", Py_GT), ("gte", Py_GE), ("lt", Py_LT), ("lte", Py_LE))
+cdef dict OPERATIONS = {"eq": Py_EQ, "gt": Py_GT, "gte": Py_GE, "lt": Py_LT, "lte": Py_LE}
 
 
 def compile_rule(node, str flag not None):
@@ -282,7 +282,9 @@ cdef Rule compiled(object node, str flag):
         truth.operand = operand_of(node)
         return truth
     refuse_unknown(node)
-    raise RuleError(f"{shown(node)} is no condition: neither an expression nor $name, true or false")
+    raise RuleError(
+        f"{shown(node)} is no condition: neither an expression nor $name, true or false"
+    )
 
 
 cdef Rule expression(object node, str flag):
@@ -400,7 +402,7 @@ COMPILERS = {
     "and": junction(All, "and"),
     "or": junction(Any, "or"),
     "not": compile_not,
-    **{name: comparison(name, operation) for name, operation in OPERATIONS},
+    **{name: comparison(name, operation) for name, operation in OPERATIONS.items()},
     "begins_with": part("begins_with", c'b'),
     "ends_with": part("ends_with", c'e'),
     "contains": part("contains", c'c'),
