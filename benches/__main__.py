@@ -18,6 +18,7 @@ from benches.bench_client import CLIENT
 from benches.bench_memory import MEMORY
 from benches.bench_parse import PARSE
 from benches.bench_refresh import REFRESH
+from benches.bench_rules import RULES
 from benches.bench_scale import SCALE
 from benches.bench_select import SELECT
 from benches.bench_startup import START
@@ -30,7 +31,7 @@ from benches.harness.suite import Case, Context, Group, run_case, selected
 from benches.harness.verdict import Standing, Verdict, verdicts
 from benches.instructions import comparisons_of_file
 
-GROUPS = (PARSE, SELECT, UPDATE, WIRE, CLIENT, REFRESH, START, MEMORY, SCALE)
+GROUPS = (PARSE, SELECT, UPDATE, WIRE, RULES, CLIENT, REFRESH, START, MEMORY, SCALE)
 OUTPUT = ROOT / ".cache" / "benches" / "results"
 NAME = "latest.json"
 DESCRIPTORS = 20_000  # for a thousand connections on either side

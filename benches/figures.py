@@ -52,6 +52,13 @@ WIRE = (
            more_is_better=True),
 )  # fmt: skip
 
+RULES = (
+    Figure("rules.new",
+           "what a new context and 5 rules add to a plain flag, over nginx's round trip", 1.0, 0.3),
+    Figure("rules.same", "the same context again, over a plain flag again", 1.05, 1.0),
+    Figure("rules.many", "one flag of 1,000 with variants, over one of 1", 1.1, 1.02),
+)  # fmt: skip
+
 OTHERS = (
     Figure("client.urllib.nginx", "urllib as documented, over the same against nginx",
            0.95, 0.87),
@@ -91,4 +98,4 @@ OTHERS = (
            more_is_better=True),
 )  # fmt: skip
 
-FIGURES = (*INSTRUCTIONS, *WIRE, *OTHERS)
+FIGURES = (*INSTRUCTIONS, *WIRE, *RULES, *OTHERS)

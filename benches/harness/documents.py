@@ -53,10 +53,34 @@ def subset(content: bytes, names: Sequence[str]) -> bytes:
     return json.dumps(chosen, separators=(",", ":")).encode()
 
 
+# Five rules, of which a caller from nowhere in them walks all five.
+RULES = (
+    '(and (eq $country "NL") (gt $age 30))',
+    '(or (ends_with $userId "@example.com") (begins_with $userId "qa-"))',
+    '(in $country ["BE", "LU", "DE"])',
+    '(and (exists key::"beta") (eq $beta true))',
+    '(split pct::0 by::$userId seed::"2026")',
+)
+
+
+def variants_document(count: int) -> bytes:
+    """`count` flags of five rules each, and one, `plain`, without variants."""
+    variants: list[dict[str, object]] = [
+        {"name": f"variant_{number}", "rule": rule, "enabled": True,
+         "attributeValues": {"color": "blue", "limit": number}}
+        for number, rule in enumerate(RULES)
+    ]  # fmt: skip
+    variants.append({"name": "default", "enabled": False})
+    tree: dict[str, object] = {flag_name(n): {"_variants": variants} for n in range(count)}
+    tree["plain"] = {"enabled": True, "color": "blue", "limit": 1}
+    return json.dumps(tree, separators=(",", ":")).encode()
+
+
 def site() -> dict[str, bytes]:
     """Content by configuration name: the documents of the groups that measure on the wire."""
     documents = {f"bytes-{size}": sized_document(size) for size in SIZES}
     documents |= {f"flags-{count}": flags_document(count) for count in (10, 100, 10_000)}
+    documents |= {f"variants-{count}": variants_document(count) for count in (1, 1000)}
     documents["subset"] = subset(documents["flags-100"], WANTED)
     return documents
 
