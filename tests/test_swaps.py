@@ -109,8 +109,8 @@ def test_no_reply_is_older_than_one_before_nor_of_two_versions(start, appconfig,
             content, kind = (plain, "application/json") if version % 3 else (varied, ION)
             appconfig.deploy(*key, content(version), kind, version_label=str(version))
             lambda_api.invoke()
-            # The line is written in the turn of the loop that swaps the documents: who asks from now
-            # on gets this version or a later one.
+            # The line is written in the turn of the loop that swaps the documents: who asks from
+            # now on gets this version or a later one.
             program.wait_for_log("updated cache data", version - 1)
             readers.at_least(version)
             lambda_api.wait_next(version)
