@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """`name` is what a `Comparison` refers to. `unit` is "" for ratios."""
+    """`name` is what a `Comparison` refers to. `unit` is "" for ratios.
+
+    `least_by` is for a ratio to another server that holds the kernel's share of a round trip
+    fixed: it names the figure of fastext over the least that a server can do, epoll in C. Where
+    that least itself is above the must, on a machine with a slow kernel, no server can meet it.
+    """
 
     name: str
     what: str
@@ -15,6 +20,7 @@ class Figure(NamedTuple):
     aim: float
     unit: str = ""
     more_is_better: bool = False
+    least_by: str = ""
 
 
 INSTRUCTIONS = (
@@ -36,9 +42,10 @@ WIRE = (
     Figure("wire.keep.epoll", "round trip, kept alive, 280 B, over epoll in C", 1.30, 1.10),
     Figure("wire.close.epoll", "round trip, connection per request, 280 B, over epoll in C",
            1.30, 1.10),
-    Figure("wire.keep.uvicorn", "round trip, kept alive, 280 B, over uvicorn", 0.40, 0.29),
+    Figure("wire.keep.uvicorn", "round trip, kept alive, 280 B, over uvicorn", 0.40, 0.29,
+           least_by="wire.keep.epoll"),
     Figure("wire.close.uvicorn", "round trip, connection per request, 280 B, over uvicorn",
-           0.40, 0.29),
+           0.40, 0.29, least_by="wire.close.epoll"),
     Figure("wire.cpu.nginx", "server CPU per request, kept alive, over nginx", 0.80, 0.62),
     Figure("wire.flags", "3 of 100 flags, over a whole document of the same size", 1.05, 1.00),
     Figure("wire.flags.unseen",

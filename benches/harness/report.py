@@ -10,6 +10,7 @@ from benches.harness.verdict import Standing, Verdict
 
 STYLES = {
     Standing.MISSED: "bold red",
+    Standing.BEYOND: "yellow",
     Standing.MET: "green",
     Standing.AIM: "bold green",
     Standing.ABSENT: "yellow",
@@ -58,10 +59,16 @@ def verdict_rows(verdicts: Iterable[Verdict]) -> list[tuple[str, str, str, str, 
                 quantity(found.value, figure.unit) if found else "",
                 f"{bound} {quantity(figure.must, figure.unit)}",
                 f"{bound} {quantity(figure.aim, figure.unit)}",
-                verdict.standing.value,
+                standing(verdict),
             )
         )
     return rows
+
+
+def standing(verdict: Verdict) -> str:
+    if verdict.standing is Standing.BEYOND:
+        return f"{Standing.BEYOND.value}: epoll in C has {verdict.least:.3g}"
+    return verdict.standing.value
 
 
 VERDICT_HEADER = ("figure", "found", "must", "aim", "verdict")

@@ -10,6 +10,7 @@ from benches.harness.model import Comparison
 
 class Standing(StrEnum):
     MISSED = "MISSED"
+    BEYOND = "beyond reach here"
     MET = "met"
     AIM = "aim reached"
     ABSENT = "not measured"
@@ -17,8 +18,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
+    """`least` is what epoll in C has reached of the same figure, where that is known."""
+
     figure: Figure
     found: Comparison | None
+    least: float | None = None
 
     @property
     def standing(self) -> Standing:
@@ -26,7 +30,8 @@ class Verdict:
             return Standing.ABSENT
         value = self.found.value
         if not _reached(value, self.figure.must, self.figure.more_is_better):
-            return Standing.MISSED
+            beyond = self.least is not None and self.least > self.figure.must
+            return Standing.BEYOND if beyond else Standing.MISSED
         aimed = _reached(value, self.figure.aim, self.figure.more_is_better)
         return Standing.AIM if aimed else Standing.MET
 
@@ -40,8 +45,13 @@ def verdicts(
 ) -> list[Verdict]:
     """One for each figure that was measured, or with `all_of_them` for every one."""
     found = {each.figure: each for each in comparisons if each.figure}
+
+    def least(figure: Figure) -> float | None:
+        ours, over_least = found.get(figure.name), found.get(figure.least_by)
+        return ours.value / over_least.value if ours and over_least else None
+
     return [
-        Verdict(figure, found.get(figure.name))
+        Verdict(figure, found.get(figure.name), least(figure))
         for figure in figures
         if all_of_them or figure.name in found
     ]
