@@ -10,7 +10,7 @@ import time
 import pytest
 from conftest import FLAGS
 from fakes.appconfig import GET, START, FakeAppConfig
-from fakes.faults import Gate, Hang
+from fakes.faults import Gate, Hang, Status
 from fakes.lambda_api import Drop, FakeLambdaApi, refused
 from program import FEATURES
 
@@ -392,3 +392,24 @@ def test_the_log_says_how_long_a_retrieval_took_that_was_begun_before_the_loop(
     program.wait_for_log(f"retrieved initial data for '{NAME}' in ")
     took = re.search(r"retrieved initial data for '\S+' in ([\d.]+)(m?s)", program.log)
     assert float(took[1]) * (1 if took[2] == "ms" else 1000) >= 50
+
+
+# ---------------------------------------------------------------- freshness
+
+
+def test_every_answer_tells_its_age_and_why_it_is_stale(start, quick, lambda_api):
+    program = start(**in_lambda(quick, lambda_api, LOG_LEVEL="info"))
+    lambda_api.wait_next(1)
+    for fields in ({}, {"Connection": "close"}, {}):
+        reply = program.get(**fields)
+        assert int(reply.fields["age"]) <= 20
+        assert reply.fields["cache-control"].startswith("max-age=")
+        assert "fastext-stale" not in reply.fields
+    tag = reply.fields["etag"]
+    assert program.get(**{"If-None-Match": tag}).status == 304
+    quick.fail_always(GET, Status(403, "AccessDeniedException"))
+    lambda_api.invoke()
+    program.wait_for_log("retrieve failure")
+    while program.get().fields.get("fastext-stale") != "AccessDenied":
+        pass  # a reply that is ready is renewed within a second
+    quick.heal()

@@ -232,3 +232,46 @@ def test_a_hundred_thousand_contexts_leave_a_bounded_memory(varied):
         varied.ask(COLOR, fields=[(b"context", b"n=%d" % number)])
     kept = varied.cache.get(("a", "b", "c")).replies
     assert 0 < len(kept) <= 256
+
+
+# ---------------------------------------------------------------- If-None-Match
+
+
+def etag(reply):
+    return reply.head.partition(b"ETag: ")[2].partition(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("target", [b"flags", b"flags?flag=a", b"flags?flag=a&flag=b", b"text"])
+def test_who_has_it_already_is_told_so_without_it(target):
+    scene = Scene()
+    whole = scene.ask(BASE + target)
+    tag = etag(whole)
+    assert tag
+    for wanted in (tag, b"*", b'"x", ' + tag, b"W/" + tag):
+        reply = scene.ask(BASE + target, fields=[(b"if-none-match", wanted)])
+        assert (reply.status, reply.body) == (304, b"")
+        assert etag(reply) == tag
+        assert b"Content-Length" not in reply.head
+    for other in (b'"x"', tag.strip(b'"'), b""):
+        assert scene.ask(BASE + target, fields=[(b"if-none-match", other)]).status == 200
+
+
+def test_what_differs_has_another_tag():
+    scene = Scene()
+    tags = {etag(scene.ask(BASE + target))
+            for target in (b"flags", b"flags?flag=a", b"flags?flag=b", b"text")}  # fmt: skip
+    assert len(tags) == 4
+    assert etag(scene.ask(b"/ping")) == b""
+
+
+def test_errors_are_never_not_modified():
+    fields = [(b"if-none-match", b"*")]
+    assert Scene().ask(BASE + b"flags?flag=z", fields=fields).status == 404
+
+
+def test_of_a_flag_that_varies_every_variant_has_its_own_tag(varied):
+    red, blue = varied.ask(COLOR), varied.ask(COLOR, fields=[(b"context", b"country=NL")])
+    assert etag(red) != etag(blue)
+    assert b"Vary: Context, Entity-Id\r\n" in red.head
+    fields = [(b"context", b"country=NL"), (b"if-none-match", etag(red))]
+    assert varied.ask(COLOR, fields=fields).status == 200

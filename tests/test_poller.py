@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fastext import poller as module
 from fastext.cache import Cache
+from fastext.clock import Moment
 from fastext.deadline import Deadline
 from fastext.document import read_document
 from fastext.errors import (
@@ -21,7 +22,7 @@ from fastext.errors import (
     UpstreamError,
 )
 from fastext.logs import Log
-from fastext.poller import Moment, Poller, due, elapsed, first_retrieval, memory_of, next_wait
+from fastext.poller import Poller, due, first_retrieval, memory_of, next_wait
 from fastext.session import Retrieved
 
 KEY = ("a", "e", "c")
@@ -31,15 +32,6 @@ NAME = "a:e:c"
 # ---------------------------------------------------------------- decisions
 
 TIMES = st.floats(0, 1e9)
-
-
-@pytest.mark.parametrize(
-    ("monotonic", "wall", "seconds"),
-    [(45, 45, 45), (0, 3600, 3600), (3600, 0, 3600), (10, -7200, 10), (-1, -1, 0)],
-    ids=["running", "monotonic stood still", "wall stood still", "wall set back", "both back"],
-)
-def test_elapsed_is_what_the_clock_says_that_saw_more(monotonic, wall, seconds):
-    assert elapsed(Moment(100, 1e6), Moment(100 + monotonic, 1e6 + wall)) == seconds
 
 
 @given(TIMES, TIMES, TIMES, TIMES, st.floats(0.1, 1e5))
@@ -376,3 +368,44 @@ def test_but_not_for_ever_and_not_others():
     session = Session([NotFound("x")])
     with pytest.raises(NotFound):
         first_retrieval(session, Deadline(60))
+
+
+# ---------------------------------------------------------------- freshness
+
+
+def fields_of(scene):
+    document = scene.cache.get(KEY)
+    return document.freshness.fields().decode()
+
+
+def test_a_document_s_age_is_that_of_its_last_confirmation(scene):
+    s = scene(c=[got(b"x"), None, TimedOut("slow"), got(b"y")])
+    s.fetch()
+    assert fields_of(s) == "Age: 0\r\nCache-Control: max-age=45\r\n"
+    s.pass_time(50)
+    assert fields_of(s) == "Age: 50\r\nCache-Control: max-age=45\r\n", "a poll is due"
+    s.refresh()
+    assert fields_of(s) == "Age: 0\r\nCache-Control: max-age=45\r\n"
+    s.pass_time(45)
+    s.refresh()
+    stale = "Age: 45\r\nCache-Control: max-age=90\r\nFastext-Stale: TimedOut\r\n"
+    assert fields_of(s) == stale, "good until the next poll, in 45 s"
+    s.pass_time(3600, wall=10)
+    s.refresh()
+    assert fields_of(s) == "Age: 0\r\nCache-Control: max-age=45\r\n"
+
+
+def test_a_version_that_cannot_be_used_leaves_the_old_one_marked_until_there_is_another(scene):
+    ion = "application/ion;type=AWS.AppConfig.FeatureFlags"
+    s = scene(c=[got(b"x"), got(b"f::5", "", ion), None, got(b"y")])
+    s.fetch()
+    for _ in range(2):  # the malformed version, and "unchanged" after it
+        s.pass_time(45)
+        s.refresh()
+        assert s.cache.get(KEY).content == b"x"
+        assert "Fastext-Stale: Unusable" in fields_of(s)
+    assert "the new version cannot be used: flag 'f' is neither" in s.log[-2]
+    s.pass_time(45)
+    s.refresh()
+    assert s.cache.get(KEY).content == b"y"
+    assert "Stale" not in fields_of(s)

@@ -34,8 +34,16 @@ def test_a_document_goes_out_with_what_is_known_of_it():
         b"configuration-version": b"7",
         b"version-label": b"v 1",
         b"content-length": b"5",
+        b"etag": b'"%b"' % document.etag,
         b"date": DATE,
     }
+
+
+def test_an_entity_tag_is_of_content_and_type():
+    one = Document(b"x", "text/plain").etag
+    assert one == Document(b"x", "text/plain", "v2", version=9).etag
+    assert one != Document(b"x", "text/html").etag
+    assert one != Document(b"y", "text/plain").etag
 
 
 def test_without_a_label_there_is_no_field_for_it():

@@ -62,6 +62,9 @@ def parse_configuration(text: str) -> tuple[str, str, str]:
     ('shop', 'production', 'features')
     """
 
+def fnv1a(content: bytes) -> int:
+    """The 64-bit FNV-1a hash: quick, the same in every process, and not for secrets."""
+
 DECODED_BYTES: int
 """Up to this size a document is decoded by orjson; above it, it is only scanned."""
 

@@ -11,6 +11,7 @@ from cpython.long cimport PyLong_AsSsize_t
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdlib cimport malloc
+from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcpy
 
 from fastext.errors import BadRequest, UnknownFlag, UnknownPath
@@ -224,6 +225,18 @@ def parse_configuration(str text not None):
         if len(part) > MAX_IDENTIFIER_CHARACTERS:
             raise BadRequest(f"has a name of over {MAX_IDENTIFIER_CHARACTERS} characters")
     return parts
+
+
+# ---------------------------------------------------------------- telling bytes apart
+
+def fnv1a(bytes content not None):
+    cdef uint64_t digest = 0xCBF29CE484222325
+    cdef Cursor cursor = <Cursor>PyBytes_AS_STRING(content)
+    cdef Cursor end = cursor + PyBytes_GET_SIZE(content)
+    while cursor < end:
+        digest = (digest ^ cursor[0]) * <uint64_t>0x100000001B3
+        cursor += 1
+    return digest
 
 
 # ---------------------------------------------------------------- feature-flag documents

@@ -5,6 +5,8 @@ be set to anything), so it is checked here before it may become a header field o
 """
 
 from fastext._parse import DECODED_BYTES, FlagIndex, index_flags
+from fastext.digest import sha256
+from fastext.freshness import Freshness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,9 +50,11 @@ class Document:
     deployed version has none) are fit for header fields; `version` counts changes of the content,
     from 1. `variants` is there where flags have variants; then `warnings` has a line for each flag
     that cannot be evaluated in full, and `replies` is room for what was evaluated.
+    `freshness` is that of the configuration, where it is polled.
     """
 
-    __slots__ = ("_flags", "content", "content_type", "replies", "variants", "version",
+    __slots__ = ("_etag", "_flags", "content", "content_type", "freshness", "replies",
+                 "variants", "version",
                  "version_label", "warnings")  # fmt: skip
 
     def __init__(
@@ -64,10 +68,21 @@ class Document:
         )
         self.version_label = version_label if is_field_value(version_label) else ""
         self.version = version
+        self._etag = b""
+        self.freshness: Freshness | None = None
         self._flags: FlagIndex | object | None = _UNREAD
         self.variants: VariantFlags | None = None
         self.warnings: list[str] = []
         self.replies: dict[tuple[object, ...], Any] = {}
+
+    @property
+    def etag(self) -> bytes:
+        """What tells this content and type from all others: 32 hexadecimal digits."""
+        if not self._etag:
+            digest = sha256(self.content)
+            digest.update(self.content_type.encode("ascii"))
+            self._etag = digest.hexdigest()[:32].encode("ascii")
+        return self._etag
 
     @property
     def media_type(self) -> str:

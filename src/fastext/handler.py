@@ -74,7 +74,7 @@ class Handler:
             message = f"method {name} is not allowed, use GET or HEAD (for '{shown}')"
             return response.error(MethodNotAllowed(message))
         reply = self.lookup(target, fields)
-        return self._answer_later(target, fields) if reply is None else reply
+        return self._answer_later(target, fields) if reply is None else conditional(reply, fields)
 
     def lookup(self, target: bytes, fields: Fields = ()) -> Reply | None:
         """The reply to a GET of `target`, or None where it must be fetched first; never raises."""
@@ -109,7 +109,7 @@ class Handler:
             document = await self._fetch(route.key)
             if route.flags and not document.flags_at_once:
                 await self._indexed(document)
-            return answer(route, document, fields)
+            return conditional(answer(route, document, fields), fields)
         except FastextError as fault:
             return response.error(fault)
         except Exception as fault:
@@ -146,6 +146,15 @@ def answer(route: Route, document: Document, fields: Fields) -> Reply:
     except UnknownFlag as fault:
         fault.message = f"configuration '{key_text(route.key)}': {fault.message}"
         raise
+
+
+def conditional(reply: Reply, fields: Fields) -> Reply:
+    """`reply`, or 304 where the caller has it already (If-None-Match)."""
+    if reply.etag:
+        for name, value in fields:
+            if name == b"if-none-match" and response.matches(reply.etag, value):
+                return response.not_modified(reply)
+    return reply
 
 
 def evaluated(route: Route, document: Document, variants: "VariantFlags", fields: Fields) -> Reply:

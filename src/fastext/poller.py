@@ -9,11 +9,10 @@ Everything runs on the loop's thread but the session's blocking calls, which run
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from fastext.cache import Cache
+from fastext.clock import Moment, elapsed
 from fastext.deadline import Deadline
 from fastext.document import Document, Key, key_text
 from fastext.errors import (
@@ -28,6 +27,7 @@ from fastext.errors import (
     Unusable,
     UpstreamError,
 )
+from fastext.freshness import Freshness
 from fastext.logs import Log, duration
 from fastext.session import ConfigurationSession, Retrieved
 from fastext.workers import Workers
@@ -52,22 +52,6 @@ FIRST_RETRIEVAL_PAUSES_S = (0.1, 0.4)
 JITTER = 0.1
 
 LONGEST_BACKOFF_S = 600.0
-
-
-class Moment(NamedTuple):
-    """Now, by both clocks, in seconds: during a freeze either may stand still."""
-
-    monotonic: float
-    wall: float
-
-    @classmethod
-    def now(cls) -> "Moment":
-        return cls(time.monotonic(), time.time())
-
-
-def elapsed(since: Moment, now: Moment) -> float:
-    """Seconds that have passed by the clock that has seen more of them; never negative."""
-    return max(now.monotonic - since.monotonic, now.wall - since.wall, 0.0)
 
 
 def due(since: Moment, wait_s: float, now: Moment) -> bool:
@@ -108,11 +92,15 @@ def memory_of(fault: UpstreamError) -> float:
 class _Entry:
     """What the poller knows of one configuration."""
 
-    __slots__ = ("document", "failures", "fault", "key", "retrieval", "session", "since", "timer",
-                 "wait_s", "wanted")  # fmt: skip
+    __slots__ = ("document", "failures", "fault", "freshness", "key", "retrieval", "session",
+                 "since", "timer", "unusable", "wait_s", "wanted")  # fmt: skip
 
-    def __init__(self, key: Key, session: ConfigurationSession, now: Moment) -> None:
+    def __init__(
+        self, key: Key, session: ConfigurationSession, now: Moment, freshness: Freshness
+    ) -> None:
         self.key = key
+        self.freshness = freshness
+        self.unusable = False  # the service's latest version is not what it claims to be
         self.session = session
         self.document: Document | None = None
         self.retrieval: asyncio.Future[Document] | None = None
@@ -204,7 +192,9 @@ class Poller:
         if entry is None:
             if len(self._entries) >= MAX_CONFIGURATIONS:
                 self._forget_failures()
-            entry = self._entries[key] = _Entry(key, self._new_session(key), self._now())
+            entry = self._entries[key] = _Entry(
+                key, self._new_session(key), self._now(), Freshness(self._now)
+            )
         return entry
 
     def _forget_failures(self) -> None:
@@ -231,8 +221,10 @@ class Poller:
         def call(deadline: Deadline) -> Document | None:
             got = poll(deadline)
             document = self._read(got) if got is not None else None
-            if document is not None and flags_wanted:
-                _ = document.flags
+            if document is not None:
+                _ = document.etag
+                if flags_wanted:
+                    _ = document.flags
             return document
 
         polled = self._workers.submit(call, self._poll_timeout_s)
@@ -270,7 +262,13 @@ class Poller:
         took = duration(elapsed(start, entry.since))
         if fault is None:
             self._take_in(entry, polled.result(), took)
+            if entry.unusable:  # and "unchanged" is no better
+                entry.freshness.missed(entry.since, entry.wait_s, Unusable.__name__)
+            else:
+                entry.freshness.confirmed(entry.since, entry.wait_s)
         else:
+            entry.unusable = entry.unusable or isinstance(fault, Unusable)
+            entry.freshness.missed(entry.since, entry.wait_s, type(fault).__name__)
             again = (
                 f"retry in {entry.wait_s:.0f}s"
                 if entry.document is not None or entry.wanted
@@ -306,6 +304,7 @@ class Poller:
         if document is None or (not document.content and known is not None):
             self._log.debug(f"verified latest data for '{name}' in {took}")
             return
+        entry.unusable = False
         if known is None:
             self._log.info(f"retrieved initial data for '{name}' in {took}")
         elif document.follows(known):
@@ -318,6 +317,7 @@ class Poller:
                 return
         for warning in document.warnings:
             self._log.warn(f"configuration '{name}': {warning}")
+        document.freshness = entry.freshness
         entry.document = document
         self._cache.put(entry.key, document)
 

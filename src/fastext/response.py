@@ -7,8 +7,10 @@ connection (Date, Connection, whether a body follows) is added when it is sent.
 import time
 from collections.abc import Callable
 
+from fastext._parse import fnv1a
 from fastext.document import Document
 from fastext.errors import FastextError
+from fastext.freshness import Freshness
 
 # The statuses that we send (RFC 9110 section 15); http.HTTPStatus would be an import of half a
 # millisecond for them.
@@ -37,6 +39,11 @@ STATUS_LINES = {
 # A body up to this size is joined with its head to one write; above it the copy would cost more
 # than a second buffer for the kernel (measured: the break-even lies near 16 KB).
 JOIN_BELOW_BYTES = 16 * 1024
+
+NOT_MODIFIED = 304
+
+# What an evaluated reply depends on beside its target.
+VARY = b"Vary: Context, Entity-Id\r\n"
 
 _DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun",
@@ -71,22 +78,36 @@ class Date:
 
 
 class Reply:
-    """A response but for Date and Connection.
+    """A response but for Date, Connection and what else changes with time.
 
     `head` are the status line and the fields; `body` is what a GET gets. `varies` says that
     another context would have got another reply to the same target. `own_bytes` is what it costs
-    to keep it: the body's size, unless it is the document's content, which is there anyway.
+    to keep it: the body's size, unless it is the document's content, which is there anyway. `etag`
+    is the entity-tag (RFC 9110 section 8.8.3) with its quotation marks, or empty; `freshness` gives
+    the fields that tell the age of what is served.
     """
 
-    __slots__ = ("body", "head", "own_bytes", "status", "varies")
+    __slots__ = ("body", "etag", "freshness", "head", "own_bytes", "status", "varies")
 
     def __init__(
-        self, status: int, fields: bytes, body: bytes, *, shared: bool = False, varies: bool = False
+        self,
+        status: int,
+        fields: bytes,
+        body: bytes,
+        *,
+        etag: bytes = b"",
+        freshness: Freshness | None = None,
+        shared: bool = False,
+        varies: bool = False,
     ) -> None:
         self.status = status
+        self.etag = etag
+        self.freshness = freshness
         self.varies = varies
         self.own_bytes = 0 if shared else len(body)
-        self.head = b"%b%bContent-Length: %d\r\n" % (STATUS_LINES[status], fields, len(body))
+        # A 304 has the length of what it does not send, or none (RFC 9110 section 8.6).
+        length = b"" if status == NOT_MODIFIED else b"Content-Length: %d\r\n" % len(body)
+        self.head = b"%b%b%b" % (STATUS_LINES[status], fields, length)
         self.body = body
 
     def buffers(self, date: bytes, connection: bytes, *, with_body: bool) -> tuple[bytes, ...]:
@@ -95,9 +116,10 @@ class Reply:
         `connection` is a complete field line or empty.
         """
         body = self.body if with_body else b""
+        age = self.freshness.fields() if self.freshness is not None else b""
         if len(body) <= JOIN_BELOW_BYTES:
-            return (b"%bDate: %b\r\n%b\r\n%b" % (self.head, date, connection, body),)
-        return (b"%bDate: %b\r\n%b\r\n" % (self.head, date, connection), body)
+            return (b"%b%bDate: %b\r\n%b\r\n%b" % (self.head, age, date, connection, body),)
+        return (b"%b%bDate: %b\r\n%b\r\n" % (self.head, age, date, connection), body)
 
 
 def ok(
@@ -108,15 +130,34 @@ def ok(
     varies: bool = False,
 ) -> Reply:
     """200 with `document`, or with `body`, a part of it, of another type where that is named."""
-    fields = b"Content-Type: %b\r\nConfiguration-Version: %d\r\n" % (
+    # One document has many parts, and each is a representation of its own.
+    etag = b'"%b"' % document.etag if body is None else b'"%b-%x"' % (document.etag, fnv1a(body))
+    fields = b"Content-Type: %b\r\nConfiguration-Version: %d\r\nETag: %b\r\n" % (
         (content_type or document.content_type).encode("ascii"),
         document.version,
+        etag,
     )
     if document.version_label:
         fields += b"Version-Label: %b\r\n" % document.version_label.encode("ascii")
+    if varies:
+        fields += VARY
     if body is None:
-        return Reply(200, fields, document.content, shared=True)
-    return Reply(200, fields, body, varies=varies)
+        return Reply(
+            200, fields, document.content, etag=etag, freshness=document.freshness, shared=True
+        )
+    return Reply(200, fields, body, etag=etag, freshness=document.freshness, varies=varies)
+
+
+def not_modified(reply: Reply) -> Reply:
+    """304 for who has what `reply` would give (RFC 9110 section 15.4.5)."""
+    fields = b"ETag: %b\r\n" % reply.etag + (VARY if reply.varies else b"")
+    return Reply(NOT_MODIFIED, fields, b"", freshness=reply.freshness, varies=reply.varies)
+
+
+def matches(etag: bytes, wanted: bytes) -> bool:
+    """Whether an If-None-Match field names `etag`, by weak comparison (RFC 9110 section 13.1.2)."""
+    tags = [tag.strip().removeprefix(b"W/") for tag in wanted.split(b",")]
+    return b"*" in tags or etag in tags
 
 
 def json(status: int, value: dict[str, object], fields: bytes = b"") -> Reply:

@@ -5,13 +5,7 @@ Source: AWS IAM user guide, "Create a signed AWS API request".
 
 import time
 
-try:
-    # hashlib and hmac are shells around these two, and take a millisecond to load.
-    from _hashlib import hmac_digest
-    from _hashlib import openssl_sha256 as sha256
-except ImportError:
-    from hashlib import sha256
-    from hmac import digest as hmac_digest  # type: ignore[assignment]
+from fastext.digest import hmac_digest, sha256
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
