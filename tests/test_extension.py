@@ -354,7 +354,7 @@ def test_more_configurations_than_are_kept_are_not_prefetched_and_the_rest_are_s
 ):
     names = ",".join(f"a:b:{number}" for number in range(1001))
     program = start(PREFETCH_LIST=f"{NAME},{names}", AWS_ENDPOINT_URL=appconfig.url)
-    program.wait_for_log(r"ERROR over 1000 configurations are in use.*from 'a:b:999' on none is")
+    program.wait_for_log(r"ERROR 1000 configurations are in use.*from 'a:b:999' on none is")
     assert program.get().content == FLAGS
 
 

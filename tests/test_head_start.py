@@ -108,4 +108,4 @@ def test_no_more_is_begun_than_connections_are_allowed(appconfig):
     (session,) = head_start.sessions.values()
     assert session.poll(Deadline(10)).content.startswith(b"{")
     assert head_start.ended_at() == 0, "not all have arrived"
-    head_start.client.close()
+    head_start.client._client.close()

@@ -121,7 +121,8 @@ class Scene:
         self.sessions = []
         self.poller = Poller(
             self.cache, self.workers, self.new_session, read, Log("debug", self.write, lambda: 0.0),
-            poll_interval_s=45.0, poll_timeout_s=3.0, timers=timers, now=lambda: self.clock,
+            poll_interval_s=45.0, poll_timeout_s=3.0, max_configurations=2, timers=timers,
+            now=lambda: self.clock,
         )  # fmt: skip
 
     def new_session(self, key):
@@ -325,7 +326,6 @@ def test_a_refresh_under_way_is_not_begun_again(scene):
 
 
 def test_the_number_of_configurations_is_bounded_and_failures_make_room(scene, monkeypatch):
-    monkeypatch.setattr(module, "MAX_CONFIGURATIONS", 2)
     s = scene(c=[got(b"x")], d=[NotFound("x")], f=[got(b"f")], g=[got(b"g")])
     s.fetch()
     s.fetch(("a", "e", "d"))

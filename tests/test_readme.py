@@ -63,7 +63,6 @@ def test_the_published_limits_are_those_of_the_code():
     assert f"content of a request | {request.MAX_CONTENT_BYTES // 1024} KiB" in text
     assert f"wait | {protocol.MAX_PIPELINED}," in text
     assert f"less {protocol.RESERVED_DESCRIPTORS}, at most {protocol.MAX_CONNECTIONS_EVER}" in text
-    assert f"At most {poller.MAX_CONFIGURATIONS:,} configurations" in text
     assert f"within {poller.REFUSED_MEMORY_S:.0f} s after 400" in text
 
 

@@ -296,7 +296,8 @@ cdef class Lane:
         ready = self.targets.get(name)
         if ready is None or (request.context and ready.varies):
             reply = self.lookup(target, context_fields(data) if request.context else ())
-            if reply is None or reply.status >= 500:    # it may have passed by the next time
+            # An error of ours may have passed by the next time.
+            if reply is None or reply.status >= 500 or reply.fleeting:
                 return None
             ready = Ready(reply, request.close)
             # What is kept under a target is the reply to who says nothing of itself.

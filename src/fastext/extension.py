@@ -25,6 +25,7 @@ import uvloop
 from fastext import __version__
 from fastext._lane import Lane
 from fastext.cache import Cache
+from fastext.charges import CountedClient
 from fastext.deadline import Deadline
 from fastext.document import Document, Key, read_document
 from fastext.errors import ExtensionsApiError, PortTaken
@@ -40,6 +41,7 @@ from fastext.session import ConfigurationSession, DataClient, Retrieved
 from fastext.settings import Settings
 from fastext.stand_ins import stand_ins
 from fastext.startup import BACKLOG, INVOKE, Start, listen
+from fastext.status import Status
 from fastext.workers import Workers
 
 try:
@@ -105,7 +107,7 @@ class Extension:
         assert head_start is not None
         self._head_start = head_start
         late = _LateClient(settings, start.environ)
-        client = head_start.client or late
+        client = head_start.client or CountedClient(late, head_start.charges)
         cache = Cache(self._documents_changed)
 
         def new_session(key: Key) -> ConfigurationSession:
@@ -114,7 +116,7 @@ class Extension:
 
         self._poller = Poller(
             cache,
-            Workers(loop, settings.max_connections, late.load if client is late else _ready),
+            Workers(loop, settings.max_connections, _ready if head_start.client else late.load),
             new_session,
             lambda got: read_document(
                 got.content, got.content_type, got.version_label, self._ion_symbols
@@ -122,9 +124,18 @@ class Extension:
             log,
             poll_interval_s=settings.poll_interval_s,
             poll_timeout_s=settings.poll_timeout_s,
+            max_configurations=settings.max_configurations,
             timers=INVOKE not in start.events,
         )
-        handler = Handler(cache, self._poller.fetch, log, __version__)
+        self._phases: dict[str, float] = {}
+        status = Status(
+            __version__,
+            "direct" if head_start.client else "botocore",
+            self._poller,
+            head_start.charges,
+            lambda: self._phases,
+        )
+        handler = Handler(cache, self._poller.fetch, log, __version__, status)
         date = Date()
         # Reads are logged at debug, one by one, and the lane would answer without a word.
         self._lane = None if log.debugging else Lane(handler.lookup, WholeRequests().accept, date)
@@ -160,8 +171,8 @@ class Extension:
         gc.enable()
         gc.freeze()
         settle()
+        self._tell_start(self._start, serving_at, started_at)
         if self._start.api is not None:
-            self._log_start(self._start, serving_at, started_at)
             self._events.start()
         await ended
         await self._farewell()
@@ -276,6 +287,7 @@ class Extension:
     # -- the end
 
     async def _farewell(self) -> None:
+        self._log.info(f"SHUTDOWN: {self._head_start.charges.text()}")
         self._listener.close()
         for raw in self._start.sockets:
             raw.close()
@@ -283,12 +295,20 @@ class Extension:
         if self._server.open:
             await asyncio.wait({self._server.all_closed()}, timeout=LONGEST_FAREWELL_S)
 
-    def _log_start(self, start: Start, serving_at: float, started_at: float) -> None:
+    def _tell_start(self, start: Start, serving_at: float, started_at: float) -> None:
         # Configurations may have arrived before we served them.
         prefetched_at = self._head_start.ended_at() or started_at
-        started, registered, serving, prefetched = (
-            duration(moment - start.started_at)
-            for moment in (started_at, start.registered_at, serving_at, prefetched_at)
+        moments = {
+            "registered": start.registered_at,
+            "serving": serving_at,
+            "prefetched": prefetched_at,
+            "started": started_at,
+        }
+        self._phases = {
+            name: round((moment - start.started_at) * 1000, 3) for name, moment in moments.items()
+        }
+        registered, serving, prefetched, started = (
+            duration(moment - start.started_at) for moment in moments.values()
         )
         self._log.info(
             f"started in {started}: registered {registered}, serving {serving}, "

@@ -29,6 +29,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fastext.rules import VariantFlags
 
+NO_STORE = b"Cache-Control: no-store\r\n"
+
 # Header fields: lower-case name and value.
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -46,10 +48,10 @@ class Handler:
     """Answers requests from `cache`, and by `fetch` for what is not in it.
 
     `fetch` takes a key and gives an awaitable of its document, or raises our errors; it merges
-    concurrent calls for one key. `version` is what `/ping` tells.
+    concurrent calls for one key. `version` is what `/ping` tells, `status` what `/status` does.
     """
 
-    __slots__ = ("_cache", "_fetch", "_indexing", "_log", "_ping")
+    __slots__ = ("_cache", "_fetch", "_indexing", "_log", "_ping", "_status")
 
     def __init__(
         self,
@@ -57,11 +59,13 @@ class Handler:
         fetch: Callable[[Key], Awaitable[Document]],
         log: Log,
         version: str,
+        status: Callable[[], dict[str, object]] = dict,
     ) -> None:
         self._cache = cache
         self._fetch = fetch
         self._log = log
         self._indexing: dict[Document, asyncio.Task[FlagIndex | None]] = {}
+        self._status = status
         self._ping = {"version": version}
 
     def handle(self, method: bytes, target: bytes, fields: Fields = ()) -> Reply | Awaitable[Reply]:
@@ -82,6 +86,8 @@ class Handler:
             path = origin_form(target)
             if path == b"/ping" or path.startswith(b"/ping?"):
                 return response.json(200, {**self._ping})
+            if path == b"/status" or path.startswith(b"/status?"):
+                return response.json(200, self._status(), NO_STORE, fleeting=True)
             route = parse_target(path)
             document = self._cache.get(route.key)
             if document is None or (route.flags and not document.flags_at_once):

@@ -9,6 +9,7 @@ import threading
 import time
 
 from fastext._parse import parse_configuration
+from fastext.charges import Charges, CountedClient
 from fastext.deadline import Deadline
 from fastext.direct import DirectAppConfigData, plan
 from fastext.errors import RequestError
@@ -28,16 +29,21 @@ class HeadStart:
 
     `keys` are the configurations to prefetch, and `problems` has a line for each item that names
     none. `client` is the direct client, or None where only botocore will do; then `sessions` is
-    empty. `imported` is to be set when the main thread has imported what it imports.
+    empty. `charges` counts what is asked of the service. `imported` is to be set when the main
+    thread has imported what it imports.
     """
 
-    __slots__ = ("_begun", "client", "imported", "keys", "problems", "sessions")
+    __slots__ = ("_begun", "charges", "client", "imported", "keys", "problems", "sessions")
 
     def __init__(self, settings: "Settings", environ: "Mapping[str, str]") -> None:
         self.keys, self.problems = keys_of(settings.prefetch_list or ())
         self.imported = threading.Event()
         planned = plan(settings, environ)
-        self.client = DirectAppConfigData(planned, self.imported.wait) if planned else None
+        self.charges = Charges()
+        self.client: CountedClient | None = None
+        if planned is not None:
+            direct = DirectAppConfigData(planned, self.imported.wait)
+            self.client = CountedClient(direct, self.charges)
         self.sessions: dict[Key, FirstPoll] = {}
         if self.client is not None:
             for key in self.keys[: settings.max_connections]:

@@ -32,10 +32,6 @@ from fastext.logs import Log, duration
 from fastext.session import ConfigurationSession, Retrieved
 from fastext.workers import Workers
 
-# Each distinct configuration costs a session and its polls, so wrong or hostile paths must not
-# make them without end. A function that reads more configurations than this is not known.
-MAX_CONFIGURATIONS = 1000
-
 # Nothing is asked for again so soon after the service has refused it: access and existence do not
 # change within seconds (the real agent's log says "retry in 60s").
 REFUSED_RETRY_S = 60.0
@@ -113,12 +109,35 @@ class _Entry:
         self.failures = 0
 
 
+def state_of(entry: _Entry, now: Moment) -> dict[str, object]:
+    application, environment, profile = entry.key
+    document = entry.document
+    fault = entry.fault
+    return {
+        "application": application,
+        "environment": environment,
+        "configuration": profile,
+        "version": document.version if document else None,
+        "versionLabel": document.version_label or None if document else None,
+        "contentType": document.content_type if document else None,
+        "bytes": len(document.content) if document else None,
+        "source": "service" if document else None,
+        "ageSeconds": round(entry.freshness.age_s, 3) if document else None,
+        "stale": entry.freshness.stale or None,
+        "nextPollSeconds": round(entry.freshness.next_poll_s, 3),
+        "lastError": {"message": fault.message, "secondsAgo": round(elapsed(entry.since, now), 3)}
+        if fault
+        else None,
+    }
+
+
 class Poller:
     """Fills `cache` by sessions that `new_session` makes, with documents that `read` makes.
 
     `read` runs on a worker, and raises ContentError where a document cannot be used.
-    `timers` says whether every configuration polls by a timer of its own, or only when
-    `refresh_due` is called.
+    At most `max_configurations` are retrieved: each distinct one costs a session and its polls, so
+    wrong or hostile paths must not make them without end. `timers` says whether every configuration
+    polls by a timer of its own, or only when `refresh_due` is called.
     """
 
     def __init__(
@@ -131,6 +150,7 @@ class Poller:
         *,
         poll_interval_s: float,
         poll_timeout_s: float,
+        max_configurations: int,
         timers: bool,
         now: Callable[[], Moment] = Moment.now,
     ) -> None:
@@ -141,6 +161,7 @@ class Poller:
         self._log = log
         self._poll_interval_s = poll_interval_s
         self._poll_timeout_s = poll_timeout_s
+        self._max_configurations = max_configurations
         self._timers = timers
         self._now = now
         self._entries: dict[Key, _Entry] = {}
@@ -185,12 +206,16 @@ class Poller:
                 self._retrieve(entry)
         return [entry.retrieval for entry in self._entries.values() if entry.retrieval]
 
+    def states(self) -> list[dict[str, object]]:
+        """Every configuration as `/status` tells of it; seconds, and None for what is not there."""
+        return [state_of(entry, self._now()) for entry in self._entries.values()]
+
     # -- one retrieval
 
     def _entry(self, key: Key) -> _Entry:
         entry = self._entries.get(key)
         if entry is None:
-            if len(self._entries) >= MAX_CONFIGURATIONS:
+            if len(self._entries) >= self._max_configurations:
                 self._forget_failures()
             entry = self._entries[key] = _Entry(
                 key, self._new_session(key), self._now(), Freshness(self._now)
@@ -202,9 +227,10 @@ class Poller:
         for key, entry in tuple(self._entries.items()):
             if entry.document is None and entry.retrieval is None and not entry.wanted:
                 del self._entries[key]
-        if len(self._entries) >= MAX_CONFIGURATIONS:
+        if len(self._entries) >= self._max_configurations:
             raise TooManyConfigurations(
-                f"over {MAX_CONFIGURATIONS} configurations are in use; no further one is retrieved"
+                f"{self._max_configurations} configurations are in use, and each costs its polls; "
+                "no further one is retrieved (FASTEXT_MAX_CONFIGURATIONS)"
             )
 
     def _retrieve(self, entry: _Entry) -> asyncio.Future[Document]:

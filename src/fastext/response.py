@@ -84,10 +84,10 @@ class Reply:
     another context would have got another reply to the same target. `own_bytes` is what it costs
     to keep it: the body's size, unless it is the document's content, which is there anyway. `etag`
     is the entity-tag (RFC 9110 section 8.8.3) with its quotation marks, or empty; `freshness` gives
-    the fields that tell the age of what is served.
+    the fields that tell the age of what is served. A `fleeting` reply is made anew every time.
     """
 
-    __slots__ = ("body", "etag", "freshness", "head", "own_bytes", "status", "varies")
+    __slots__ = ("body", "etag", "fleeting", "freshness", "head", "own_bytes", "status", "varies")
 
     def __init__(
         self,
@@ -96,12 +96,14 @@ class Reply:
         body: bytes,
         *,
         etag: bytes = b"",
+        fleeting: bool = False,
         freshness: Freshness | None = None,
         shared: bool = False,
         varies: bool = False,
     ) -> None:
         self.status = status
         self.etag = etag
+        self.fleeting = fleeting
         self.freshness = freshness
         self.varies = varies
         self.own_bytes = 0 if shared else len(body)
@@ -160,12 +162,14 @@ def matches(etag: bytes, wanted: bytes) -> bool:
     return b"*" in tags or etag in tags
 
 
-def json(status: int, value: dict[str, object], fields: bytes = b"") -> Reply:
+def json(
+    status: int, value: dict[str, object], fields: bytes = b"", *, fleeting: bool = False
+) -> Reply:
     """`value` as JSON text."""
     import orjson  # late for the start's sake, see _parse.index_flags
 
     body = orjson.dumps(value, default=str)
-    return Reply(status, b"Content-Type: application/json\r\n" + fields, body)
+    return Reply(status, b"Content-Type: application/json\r\n" + fields, body, fleeting=fleeting)
 
 
 def error(fault: FastextError) -> Reply:

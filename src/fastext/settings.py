@@ -85,6 +85,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _many(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 8 and int(text) >= 1):
+        raise ValueError("is not a number from 1 on")
+    return int(text)
+
+
 def _log_level(text: str) -> str:
     if text.lower() not in LOG_LEVELS:
         raise ValueError("is not one of " + ", ".join(LOG_LEVELS))
@@ -237,6 +243,8 @@ VARIABLES = (
              "Region of the AWS AppConfig service, if not the current one."),
     Variable("FASTEXT_ION_SYMBOLS", "ion_symbols", _text, "", "path",
              "JSON file of Ion symbols' texts by ID, for those that AWS does not publish."),
+    Variable("FASTEXT_MAX_CONFIGURATIONS", "max_configurations", _many, "1000", "configurations",
+             "How many configurations are retrieved at most: each costs its polls."),
     Variable("FASTEXT_DATA_CLIENT", "data_client", _data_client, "direct", "client",
              "How AppConfig is called: by botocore, or direct, where the lean client suffices."),
 )  # fmt: skip
@@ -264,6 +272,7 @@ class Settings:
     service_region: str | None
     data_client: str
     ion_symbols: str | None
+    max_configurations: int
     problems: tuple[str, ...]
 
     @classmethod
