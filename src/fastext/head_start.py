@@ -39,7 +39,8 @@ class HeadStart:
         planned = plan(settings, environ)
         self.client = DirectAppConfigData(planned, self.imported.wait) if planned else None
         self.sessions: dict[Key, FirstPoll] = {}
-        if self.client is not None:
+        # What more is asked for may say from where, by which role, or that there is no need.
+        if self.client is not None and not settings.beyond_retrieval:
             for key in self.keys[: settings.max_connections]:
                 self.sessions[key] = FirstPoll(
                     self.client, key, settings.poll_interval_s, settings.poll_timeout_s

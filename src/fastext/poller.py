@@ -117,6 +117,7 @@ class Poller:
     """Fills `cache` by sessions that `new_session` makes, with documents that `read` makes.
 
     `read` runs on a worker, and raises ContentError where a document cannot be used.
+    `arrived` is told of every document that is put into the cache.
     `timers` says whether every configuration polls by a timer of its own, or only when
     `refresh_due` is called.
     """
@@ -132,6 +133,7 @@ class Poller:
         poll_interval_s: float,
         poll_timeout_s: float,
         timers: bool,
+        arrived: Callable[[Key, Document], None] = lambda key, document: None,
         now: Callable[[], Moment] = Moment.now,
     ) -> None:
         self._cache = cache
@@ -142,6 +144,7 @@ class Poller:
         self._poll_interval_s = poll_interval_s
         self._poll_timeout_s = poll_timeout_s
         self._timers = timers
+        self._arrived = arrived
         self._now = now
         self._entries: dict[Key, _Entry] = {}
 
@@ -175,6 +178,17 @@ class Poller:
             entry.wanted = True
             retrievals.append(entry.retrieval or self._retrieve(entry))
         return retrievals
+
+    def renew(self, key: Key) -> None:
+        """Give `key` a new session, and retrieve it by that, if it was ever asked for."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return
+        entry.session = self._new_session(key)
+        if entry.retrieval is None:
+            self._retrieve(entry)
+        else:
+            entry.retrieval.add_done_callback(lambda _: entry.retrieval or self._retrieve(entry))
 
     def refresh_due(self) -> list[asyncio.Future[Document]]:
         """Start refreshing whatever is older than it may be; what is now under way."""
@@ -320,6 +334,7 @@ class Poller:
         document.freshness = entry.freshness
         entry.document = document
         self._cache.put(entry.key, document)
+        self._arrived(entry.key, document)
 
 
 def first_retrieval(session: ConfigurationSession, deadline: Deadline) -> Retrieved | None:
