@@ -23,7 +23,8 @@ LEVELS = [
     {"rules"},
     {"variants"},
     {"document"},
-    {"cache", "response", "session", "request", "transport", "exchange", "manifest"},
+    {"cache", "response", "session", "request", "transport", "exchange", "manifest",
+     "backup"},
     {"handler", "credentials", "client", "poller"},
     {"_lane", "direct", "late_client"},
     {"protocol", "head_start", "agent"},
@@ -42,9 +43,9 @@ LATE = {  # inside functions only
 }
 
 REQUEST_SIDE = {"_lane", "context", "listener", "request", "response", "handler", "protocol"}
-REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api", "answers",
-                "agent", "credentials", "deadline", "direct", "endpoints", "exchange", "head_start",
-                "late_client", "manifest", "signature", "tls"}  # fmt: skip
+REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api",
+                "agent", "answers", "backup", "credentials", "deadline", "direct", "endpoints",
+                "exchange", "head_start", "late_client", "manifest", "signature", "tls"}  # fmt: skip
 
 # Each thing of the outside world has its homes.
 HOMES = {

@@ -1,4 +1,4 @@
-"""What AWS's agent does beyond retrieving: a manifest that says what is read by which role.
+"""What AWS's agent does beyond retrieving: a manifest, which says by which role, and backups.
 
 Loaded only where one of its variables is set. It stands between the composition root and the
 poller: it chooses the data client of each configuration, adds what is to be prefetched, and hears
@@ -6,13 +6,16 @@ of every new document.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from fastext._parse import parse_configuration
+from fastext.backup import MAX_BYTES, Backup, encode, file_name, load
 from fastext.cache import Cache
-from fastext.document import Document, Key, key_text
-from fastext.errors import ManifestError, RequestError
+from fastext.document import Document, Key, key_text, read_document
+from fastext.errors import FastextError, ManifestError, RequestError
 from fastext.files import write_whole
 from fastext.late_client import LateClient
 from fastext.logs import Log
@@ -52,6 +55,32 @@ class Agent:
         self.poller: Poller | None = None
         self._read_manifest(settings.manifest or "{}")
 
+    def begin(self, symbols: Callable[[], Mapping[int, str]]) -> None:
+        """Read the backups; `symbols` is for those that are Ion."""
+        folder = self._settings.backup_directory
+        if not folder:
+            return
+        backups, problems = load(folder)
+        for problem in problems:
+            self._log.warn(f"backup {problem}")
+        for backup in backups:
+            try:
+                self._restore(backup, symbols)
+            except FastextError as fault:
+                self._log.warn(
+                    f"backup of '{key_text(backup.key)}': {fault.message}; it is ignored"
+                )
+
+    def _restore(self, backup: Backup, symbols: Callable[[], Mapping[int, str]]) -> None:
+        assert self.poller is not None
+        document = read_document(backup.content, backup.content_type, backup.version_label, symbols)
+        document.version, document.saved_at = backup.version, backup.saved_at
+        if self._settings.preload_backups:
+            self.poller.preload(backup.key, document)
+            self._log.info(f"loaded the backup of '{key_text(backup.key)}'")
+        else:
+            self.poller.reserve(backup.key, document)
+
     def new_session(self, key: Key) -> ConfigurationSession:
         return ConfigurationSession(self._client_of(key), key, self._settings.poll_interval_s)
 
@@ -89,6 +118,10 @@ class Agent:
 
     def arrived(self, key: Key, document: Document) -> None:
         """Take note of a new document, which is in the cache already."""
+        folder = self._settings.backup_directory
+        if folder and not document.saved_at:
+            path = os.path.join(folder, file_name(key))
+            self._disk.submit(self._back_up, key, document, path, time.time())
         if key == self._followed:
             self._follow(document)
         path = self._entry(key).path
@@ -156,7 +189,16 @@ class Agent:
         self._settled.set()
         self.poller.prefetch(key for key in now if key not in before)
 
-    # -- copies
+    # -- copies and backups, on the disk's thread
+
+    def _back_up(self, key: Key, document: Document, path: str, saved_at: float) -> None:
+        try:
+            content = encode(key, document, saved_at)
+            if len(content) > MAX_BYTES:
+                raise OSError(f"it has over {MAX_BYTES} bytes")
+            write_whole(path, content)
+        except OSError as fault:
+            self._log.error(f"cannot save a backup of '{key_text(key)}': {fault}")
 
     def _copy(self, key: Key, document: Document, path: str) -> None:
         [root] = [root for root in self._settings.write_roots if is_under(path, [root])][:1]

@@ -25,6 +25,7 @@
     +-- ContentError            a document, or a part of it, cannot be used as what it claims to be
     |   +-- IonError
     |   +-- ManifestError
+    |   +-- BackupError
     |   +-- VariantsError
     |   +-- RuleError
     |       +-- UnknownSymbolError
@@ -167,6 +168,10 @@ class UnknownSymbolError(RuleError):
 
 class ManifestError(ContentError):
     """A manifest that cannot be used; the message begins with the JSON path of the fault."""
+
+
+class BackupError(ContentError):
+    """A file that is no backup; the message is the predicate of a sentence."""
 
 
 class LifecycleError(FastextError):

@@ -156,6 +156,8 @@ class Extension:
         self._loop.set_exception_handler(self._broken)
         for signum in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signum, self._ended.set)
+        if self._agent is not None:
+            self._agent.begin(self._ion_symbols)
         await self._serve()
         serving_at = time.monotonic()
         # A signal ends a start as it ends everything else.

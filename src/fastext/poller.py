@@ -36,6 +36,9 @@ from fastext.workers import Workers
 # make them without end. A function that reads more configurations than this is not known.
 MAX_CONFIGURATIONS = 1000
 
+# What the service has understood and will not give.
+REFUSALS = (AccessDenied, NotFound, InvalidUpstreamRequest)
+
 # Nothing is asked for again so soon after the service has refused it: access and existence do not
 # change within seconds (the real agent's log says "retry in 60s").
 REFUSED_RETRY_S = 60.0
@@ -67,7 +70,7 @@ def next_wait(
     Full jitter on throttling follows the AWS Architecture Blog, "Exponential Backoff And Jitter".
     """
     wait = max(poll_interval_s, service_interval_s)
-    if isinstance(fault, AccessDenied | NotFound | InvalidUpstreamRequest):
+    if isinstance(fault, REFUSALS):
         return max(wait, REFUSED_RETRY_S)
     if isinstance(fault, Throttled):
         longest = min(wait * 2.0 ** min(failures, 10), max(LONGEST_BACKOFF_S, wait))
@@ -84,7 +87,7 @@ def uniform(least: float, most: float) -> float:
 
 def memory_of(fault: UpstreamError) -> float:
     """For how many seconds a failed first retrieval is not repeated."""
-    if isinstance(fault, AccessDenied | NotFound | InvalidUpstreamRequest):
+    if isinstance(fault, REFUSALS):
         return REFUSED_MEMORY_S
     return FAILURE_MEMORY_S
 
@@ -147,6 +150,7 @@ class Poller:
         self._arrived = arrived
         self._now = now
         self._entries: dict[Key, _Entry] = {}
+        self._reserve: dict[Key, Document] = {}
 
     # -- what others ask for
 
@@ -167,7 +171,7 @@ class Poller:
         return await asyncio.shield(entry.retrieval)
 
     def prefetch(self, keys: Iterable[Key]) -> list[asyncio.Future[Document]]:
-        """Start retrieving `keys`; one future for each, of which none need be awaited."""
+        """Start retrieving `keys`; a future for each that is not here, none of which need be awaited."""
         retrievals = []
         for key in keys:
             try:
@@ -176,8 +180,35 @@ class Poller:
                 self._log.error(f"{fault.message}; from '{key_text(key)}' on none is prefetched")
                 break
             entry.wanted = True
-            retrievals.append(entry.retrieval or self._retrieve(entry))
+            if entry.document is None:
+                retrievals.append(entry.retrieval or self._retrieve(entry))
+            elif entry.retrieval is None and due(entry.since, entry.wait_s, self._now()):
+                self._retrieve(entry)
         return retrievals
+
+    def preload(self, key: Key, document: Document) -> None:
+        """Serve a backup until the service has been asked, which is when the backup is due.
+
+        Raises TooManyConfigurations.
+        """
+        entry = self._entry(key)
+        entry.since = self._moment_of(document)
+        entry.wait_s = self._poll_interval_s
+        entry.freshness.confirmed(entry.since, entry.wait_s)
+        self._put(entry, document)
+        if self._timers:
+            left_s = entry.freshness.next_poll_s
+            entry.timer = asyncio.get_running_loop().call_later(left_s, self._retrieve, entry)
+
+    def _moment_of(self, backup: Document) -> Moment:
+        """When it was saved, which by a clock that was set back is now."""
+        now = self._now()
+        age_s = max(now.wall - backup.saved_at, 0.0)
+        return Moment(now.monotonic - age_s, now.wall - age_s)
+
+    def reserve(self, key: Key, document: Document) -> None:
+        """Keep a backup for the case that a first retrieval does not reach the service."""
+        self._reserve[key] = document
 
     def renew(self, key: Key) -> None:
         """Give `key` a new session, and retrieve it by that, if it was ever asked for."""
@@ -292,6 +323,17 @@ class Poller:
                 f"retrieve failure for '{key_text(entry.key)}': {fault.message} ({again})"
             )
             fault.message = f"configuration '{key_text(entry.key)}': {fault.message}"
+            self._fall_back(entry, fault)
+
+    def _fall_back(self, entry: _Entry, fault: UpstreamError) -> None:
+        """Serve the backup, if there is one and the service was not there to say otherwise."""
+        if entry.document is None and not isinstance(fault, REFUSALS):
+            backup = self._reserve.pop(entry.key, None)
+            if backup is not None:
+                self._log.warn(f"serving the backup of '{key_text(entry.key)}'")
+                entry.freshness.confirmed(self._moment_of(backup), 0.0)
+                entry.freshness.missed(entry.since, entry.wait_s, type(fault).__name__)
+                self._put(entry, backup)
 
     def _fault_of(
         self, entry: _Entry, polled: asyncio.Future[Document | None]
@@ -327,10 +369,14 @@ class Poller:
         else:
             document.version = known.version
             self._log.debug(f"verified latest data for '{name}' in {took}")
-            if document.version_label == known.version_label:
+            if document.version_label == known.version_label and not known.saved_at:
                 return
         for warning in document.warnings:
             self._log.warn(f"configuration '{name}': {warning}")
+        self._reserve.pop(entry.key, None)
+        self._put(entry, document)
+
+    def _put(self, entry: _Entry, document: Document) -> None:
         document.freshness = entry.freshness
         entry.document = document
         self._cache.put(entry.key, document)

@@ -259,6 +259,10 @@ VARIABLES = (
              "What is read how: JSON, file:/path, or app:env:config, which is then followed."),
     Variable("WAIT_ON_MANIFEST", "wait_on_manifest", _flag, "true", "true or false",
              "Whether the first requests wait until the manifest is known."),
+    Variable("BACKUP_DIRECTORY", "backup_directory", _text, "", "path",
+             "Folder in which every configuration is saved, as plain text."),
+    Variable("PRELOAD_BACKUPS", "preload_backups", _flag, "true", "true or false",
+             "Whether backups are served from the start, or only if AWS cannot be reached."),
     Variable("FASTEXT_WRITE_ROOTS", "write_roots", _folders, "/tmp", "list",  # noqa: S108
              "Folders under which writeTo of a manifest may write, comma-separated."),
     Variable("FASTEXT_ION_SYMBOLS", "ion_symbols", _text, "", "path",
@@ -319,13 +323,15 @@ class Settings:
     ion_symbols: str | None
     manifest: str | None
     wait_on_manifest: bool
+    backup_directory: str | None
+    preload_backups: bool
     write_roots: tuple[str, ...]
     problems: tuple[str, ...]
 
     @property
     def beyond_retrieval(self) -> bool:
         """Whether more is asked for than to retrieve and to serve."""
-        return bool(self.manifest)
+        return bool(self.manifest or self.backup_directory)
 
     @property
     def role(self) -> "Role | None":
