@@ -26,7 +26,7 @@ LEVELS = [
     {"cache", "response", "session", "request", "transport", "exchange", "manifest",
      "backup"},
     {"handler", "credentials", "client", "poller"},
-    {"_lane", "direct", "late_client"},
+    {"_lane", "direct", "late_client", "local"},
     {"protocol", "head_start", "agent"},
     {"listener"},
     {"extension"},
@@ -45,7 +45,8 @@ LATE = {  # inside functions only
 REQUEST_SIDE = {"_lane", "context", "listener", "request", "response", "handler", "protocol"}
 REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api",
                 "agent", "answers", "backup", "credentials", "deadline", "direct", "endpoints",
-                "exchange", "head_start", "late_client", "manifest", "signature", "tls"}  # fmt: skip
+                "exchange", "head_start", "late_client", "local", "manifest",
+                "signature", "tls"}  # fmt: skip
 
 # Each thing of the outside world has its homes.
 HOMES = {

@@ -1,4 +1,4 @@
-"""What AWS's agent does beyond retrieving: a manifest, which says by which role, and backups.
+"""What AWS's agent does beyond retrieving: a manifest with roles and copies, backups, local files.
 
 Loaded only where one of its variables is set. It stands between the composition root and the
 poller: it chooses the data client of each configuration, adds what is to be prefetched, and hears
@@ -18,6 +18,7 @@ from fastext.document import Document, Key, key_text, read_document
 from fastext.errors import FastextError, ManifestError, RequestError
 from fastext.files import write_whole
 from fastext.late_client import LateClient
+from fastext.local import LocalFiles
 from fastext.logs import Log
 from fastext.manifest import Entry, Manifest, is_under, parse_manifest
 from fastext.poller import Poller
@@ -45,6 +46,9 @@ class Agent:
         self._environ = environ
         self._log = log
         self._cache = cache
+        self._local = LocalFiles(settings.local_directory) if settings.local_directory else None
+        # What is on this machine already needs no backup.
+        self._backups = None if self._local else settings.backup_directory
         self._default = default
         self._clients: dict[Role, LateClient] = {}
         self._manifest = Manifest()
@@ -53,14 +57,15 @@ class Agent:
         # One thread: a copy never overtakes an older one.
         self._disk = ThreadPoolExecutor(1, "fastext-disk")
         self.poller: Poller | None = None
+        if settings.local_directory:
+            log.info(f"serving the files of '{settings.local_directory}'; AWS is not called")
         self._read_manifest(settings.manifest or "{}")
 
     def begin(self, symbols: Callable[[], Mapping[int, str]]) -> None:
         """Read the backups; `symbols` is for those that are Ion."""
-        folder = self._settings.backup_directory
-        if not folder:
+        if not self._backups:
             return
-        backups, problems = load(folder)
+        backups, problems = load(self._backups)
         for problem in problems:
             self._log.warn(f"backup {problem}")
         for backup in backups:
@@ -86,7 +91,7 @@ class Agent:
 
     def load(self) -> None:
         """Load what the sessions call by; on a worker."""
-        if isinstance(self._default, LateClient):
+        if isinstance(self._default, LateClient) and self._local is None:
             self._default.load()
         for client in tuple(self._clients.values()):
             client.load()
@@ -118,9 +123,8 @@ class Agent:
 
     def arrived(self, key: Key, document: Document) -> None:
         """Take note of a new document, which is in the cache already."""
-        folder = self._settings.backup_directory
-        if folder and not document.saved_at:
-            path = os.path.join(folder, file_name(key))
+        if self._backups and not document.saved_at:
+            path = os.path.join(self._backups, file_name(key))
             self._disk.submit(self._back_up, key, document, path, time.time())
         if key == self._followed:
             self._follow(document)
@@ -134,6 +138,8 @@ class Agent:
         return self._manifest.entries.get(key, _NO_ENTRY)
 
     def _client_of(self, key: Key) -> DataClient:
+        if self._local is not None:
+            return self._local
         role = self._entry(key).role
         if role is None:
             return self._default

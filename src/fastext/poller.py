@@ -171,7 +171,7 @@ class Poller:
         return await asyncio.shield(entry.retrieval)
 
     def prefetch(self, keys: Iterable[Key]) -> list[asyncio.Future[Document]]:
-        """Start retrieving `keys`; a future for each that is not here, none of which need be awaited."""
+        """Start retrieving `keys`; the retrievals of those that are not here."""
         retrievals = []
         for key in keys:
             try:

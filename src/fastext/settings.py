@@ -263,6 +263,9 @@ VARIABLES = (
              "Folder in which every configuration is saved, as plain text."),
     Variable("PRELOAD_BACKUPS", "preload_backups", _flag, "true", "true or false",
              "Whether backups are served from the start, or only if AWS cannot be reached."),
+    Variable("LOCAL_DEVELOPMENT_DIRECTORY", "local_directory", _text, "", "path",
+             "Folder of files that are served in place of AWS AppConfig's configurations.",
+             plain_in_lambda=True),
     Variable("FASTEXT_WRITE_ROOTS", "write_roots", _folders, "/tmp", "list",  # noqa: S108
              "Folders under which writeTo of a manifest may write, comma-separated."),
     Variable("FASTEXT_ION_SYMBOLS", "ion_symbols", _text, "", "path",
@@ -325,13 +328,14 @@ class Settings:
     wait_on_manifest: bool
     backup_directory: str | None
     preload_backups: bool
+    local_directory: str | None
     write_roots: tuple[str, ...]
     problems: tuple[str, ...]
 
     @property
     def beyond_retrieval(self) -> bool:
         """Whether more is asked for than to retrieve and to serve."""
-        return bool(self.manifest or self.backup_directory)
+        return bool(self.manifest or self.backup_directory or self.local_directory)
 
     @property
     def role(self) -> "Role | None":
