@@ -10,11 +10,12 @@ ARCH ?= all
 BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxi)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-layer lint bench bench-quick bench-instructions clean
+.PHONY: help run run-local test test-layer lint bench bench-quick bench-instructions clean
 
 help:
 	@echo "make run     run fastext against a local AppConfig service, on port $(HTTP_PORT);"
 	@echo "             another port: make run HTTP_PORT=2773"
+	@echo "make run-local   run it on the files of examples/local, without AWS"
 	@echo "make test    run all tests; some of them: make test ARGS='tests/test_cache.py -x'"
 	@echo "make test-layer  build the Lambda layer and test it under AWS's emulator in an empty root;"
 	@echo "             for one architecture: make test-layer ARCH=x86_64"
@@ -27,6 +28,14 @@ help:
 
 run: .venv/ready .venv-service/ready
 	@.venv/bin/python -m dev.run --port $(HTTP_PORT)
+
+run-local: .venv/ready
+	@echo "Serving the files of examples/local, which are looked at every 2 s. Try:"
+	@echo "  curl 'http://localhost:$(HTTP_PORT)/applications/shop/environments/production/configurations/features?flag=background_worker'"
+	@echo "  curl -H 'Context: userId=beta-1' 'http://localhost:$(HTTP_PORT)/applications/shop/environments/production/configurations/variants'"
+	@AWS_APPCONFIG_EXTENSION_LOCAL_DEVELOPMENT_DIRECTORY=examples/local \
+		AWS_APPCONFIG_EXTENSION_HTTP_PORT=$(HTTP_PORT) AWS_APPCONFIG_EXTENSION_POLL_INTERVAL_SECONDS=2 \
+		.venv/bin/fastext
 
 test: .venv/ready .venv-service/ready
 	@sh dev/system-packages.sh

@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent
 # second set names it.
 LEVELS = [
     {"__init__"},
-    {"errors", "settings", "places", "ion_values", "clock", "digest"},
+    {"errors", "settings", "places", "ion_values", "clock", "digest", "files"},
     {"_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "answers", "context",
      "signature", "endpoints", "stand_ins", "freshness", "ion_scanner", "ion_binary"},
     {"startup", "workers", "tls", "ion_text"},
@@ -23,10 +23,11 @@ LEVELS = [
     {"rules"},
     {"variants"},
     {"document"},
-    {"cache", "response", "session", "request", "transport", "exchange"},
+    {"cache", "response", "session", "request", "transport", "exchange", "manifest",
+      "backup"},
     {"handler", "credentials", "client", "poller", "charges"},
-    {"_lane", "direct", "status"},
-    {"protocol", "head_start"},
+    {"_lane", "direct", "late_client", "local", "status"},
+    {"protocol", "head_start", "agent"},
     {"listener"},
     {"extension"},
     {"boot"},
@@ -42,8 +43,9 @@ LATE = {  # inside functions only
 }
 
 REQUEST_SIDE = {"_lane", "context", "listener", "request", "response", "handler", "protocol"}
-REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api", "answers",
-                "credentials", "deadline", "direct", "endpoints", "exchange", "head_start",
+REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api",
+                "agent", "answers", "backup", "credentials", "deadline", "direct", "endpoints",
+                "exchange", "head_start", "late_client", "local", "manifest",
                 "signature", "tls"}  # fmt: skip
 
 # Each thing of the outside world has its homes.

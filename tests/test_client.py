@@ -1,20 +1,22 @@
 """What only the botocore client does: the profile's Region, proxies, roles."""
 
 import json
+import os
 import socket
 import subprocess
 import threading
-import time
 
 import aws
 import pytest
 from aws import begin, client_of, get, retrieve
-from fakes.appconfig import FakeAppConfig, http_answer
+from fakes.appconfig import FakeAppConfig
+from fakes.sts import RecordingSts
 from moto.server import ThreadedMotoServer
 from proxy import Squid
 
-from fastext.client import new_session
+from fastext.client import AppConfigData, new_session
 from fastext.errors import Unavailable
+from fastext.settings import Role, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -196,53 +198,6 @@ def test_a_role_is_assumed_and_its_credentials_sign(appconfig, environ, sts):
     assert len({call.access_key for call in appconfig.calls}) == 1, "assumed once"
 
 
-class RecordingSts:
-    """An STS that gives credentials of a chosen life, and writes down what it was asked."""
-
-    def __init__(self, life_s):
-        self.asked = []
-        self.life_s = life_s
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-
-    def __enter__(self):
-        threading.Thread(target=self._serve, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._listening.close()
-
-    def _serve(self):
-        from http.client import parse_headers
-        from urllib.parse import parse_qs
-
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rb") as stream:
-                stream.readline()
-                length = int(parse_headers(stream)["content-length"])
-                self.asked.append(
-                    {
-                        name: value[0]
-                        for name, value in parse_qs(stream.read(length).decode()).items()
-                    }
-                )
-                expiration = time.strftime(
-                    "%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.life_s)
-                )
-                content = f"""<AssumeRoleResponse><AssumeRoleResult><Credentials>
-                    <AccessKeyId>ASIA{len(self.asked)}</AccessKeyId>
-                    <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
-                    <Expiration>{expiration}</Expiration></Credentials>
-                    </AssumeRoleResult></AssumeRoleResponse>""".encode()
-                connection.sendall(
-                    http_answer(200, content, {"Content-Type": "text/xml", "Connection": "close"})
-                )
-
-
 def test_the_role_s_parameters_are_sent(appconfig, environ):
     with RecordingSts(3600) as sts:
         environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
@@ -253,6 +208,14 @@ def test_the_role_s_parameters_are_sent(appconfig, environ):
     assert (asked["RoleArn"], asked["ExternalId"]) == (ROLE, "ext")
     assert asked["RoleSessionName"] == "me"
     assert appconfig.calls[0].access_key == "ASIA1"
+
+
+def test_the_life_of_a_role_s_credentials_is_asked_for(appconfig, environ):
+    with RecordingSts(3600) as sts:
+        environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        settings = Settings.from_env({"SERVICE_ENDPOINT": appconfig.url}, in_lambda=False)
+        retrieve(AppConfigData(settings, os.environ, Role(ROLE, duration_s=900)))
+    assert sts.asked[0]["DurationSeconds"] == "900"
 
 
 def test_credentials_are_renewed_before_they_expire(appconfig, environ):

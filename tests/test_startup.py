@@ -41,6 +41,41 @@ def test_settings_import_nothing():
     assert modules_of("import fastext.settings") == {"fastext", "fastext.settings"}
 
 
+def test_an_ordinary_function_loads_nothing_of_what_only_few_ask_for():
+    """Built as for a function without such variables, in an interpreter that has site-packages."""
+    script = """if True:
+        import asyncio, sys
+        from fastext.startup import Start
+        from fastext.head_start import HeadStart
+        from fastext.logs import Log
+        start = Start({"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a",
+                       "AWS_SECRET_ACCESS_KEY": "s", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"})
+        start.head_start = HeadStart(start.settings, start.environ)
+        from fastext.extension import Extension
+        loop = asyncio.new_event_loop()
+        Extension(start, start.settings, Log("none"), loop)
+        loop.close()
+        print(*(name for name in sys.modules if name.startswith("fastext.")))
+    """
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(answer.stdout.split())
+    assert "fastext.poller" in loaded
+    few = (
+        "agent",
+        "backup",
+        "manifest",
+        "files",
+        "ion",
+        "rules",
+        "variants",
+        "client",
+        "transport",
+    )
+    assert not loaded & {f"fastext.{name}" for name in few}
+
+
 def test_a_port_is_taken_on_both_loopbacks():
     sockets = listen(free := _free_port())
     try:

@@ -139,7 +139,7 @@ JSON = r'"{\"enabled\":true}"'
         (f"f::[V::[true, 5], {JSON}]", "flag 'f', variant 'V' is neither a string of JSON"),
         (f"f::[V::[(eq $a), {JSON}], {JSON}]", r"flag 'f', variant 'V': \(eq ...\) wants 2"),
         ("f::[V::[(eq", "line 1"),
-        (f"f::[[true, {JSON}], {JSON}]", "flag 'f' does not have one annotation"),
+        (f"f::[[true, {JSON}], {JSON}]", "'f', a variant without annotation has no `_variant`"),
     ],
 )  # fmt: skip
 def test_malformed_ion_is_refused_with_the_place(text, says):

@@ -34,7 +34,7 @@ from fastext.deadline import Deadline
 from fastext.document import Key
 from fastext.errors import FastextError, Unavailable, UpstreamError
 from fastext.session import Retrieved
-from fastext.settings import Settings
+from fastext.settings import Role, Settings
 from fastext.tls import Trust, ca_file_of
 from fastext.transport import Transport
 
@@ -45,10 +45,13 @@ T = TypeVar("T")
 
 
 class AppConfigData:
-    """session.DataClient over botocore. Threads may share it."""
+    """session.DataClient over botocore, by `role` if there is one. Threads may share it."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], role: Role | None = None
+    ) -> None:
         self._settings = settings
+        self._role = role or settings.role
         self._environ = environ
         self._lock = threading.Lock()
         self._client: Any = None
@@ -115,12 +118,12 @@ class AppConfigData:
         if not region:
             raise NoRegionError
         transport = self._new_transport(session)
-        if settings.role_arn:
+        if self._role:
             sts = self._create(session, "sts", own_region or region, transport)
             session = new_session(region)
             session.register_component(
                 "credential_provider",
-                CredentialResolver([_AssumedRole(sts, role_arguments(settings))]),
+                CredentialResolver([_AssumedRole(sts, role_arguments(self._role))]),
             )
         return self._create(session, "appconfigdata", region, transport)
 
@@ -226,7 +229,7 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
     METHOD = "assume-role"
     CANONICAL_NAME = "fastextAssumeRole"
 
-    def __init__(self, sts: Any, arguments: Mapping[str, str]) -> None:
+    def __init__(self, sts: Any, arguments: Mapping[str, str | int]) -> None:
         super().__init__()
         self._sts = sts
         self._arguments = arguments
@@ -245,14 +248,16 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
         }
 
 
-def role_arguments(settings: Settings) -> dict[str, str]:
+def role_arguments(role: Role) -> dict[str, str | int]:
     """The parameters of AssumeRole."""
-    arguments = {
-        "RoleArn": settings.role_arn or "",
-        "RoleSessionName": settings.role_session_name or DEFAULT_ROLE_SESSION_NAME,
+    arguments: dict[str, str | int] = {
+        "RoleArn": role.arn,
+        "RoleSessionName": role.session_name or DEFAULT_ROLE_SESSION_NAME,
     }
-    if settings.role_external_id:
-        arguments["ExternalId"] = settings.role_external_id
+    if role.external_id:
+        arguments["ExternalId"] = role.external_id
+    if role.duration_s:
+        arguments["DurationSeconds"] = role.duration_s
     return arguments
 
 

@@ -24,6 +24,8 @@
     |   +-- Unusable                502  a document that is not what it claims to be
     +-- ContentError            a document, or a part of it, cannot be used as what it claims to be
     |   +-- IonError
+    |   +-- ManifestError
+    |   +-- BackupError
     |   +-- VariantsError
     |   +-- RuleError
     |       +-- UnknownSymbolError
@@ -162,6 +164,14 @@ class RuleError(ContentError):
 
 class UnknownSymbolError(RuleError):
     """A rule with a symbol of which only the ID is known: AWS does not publish its tables."""
+
+
+class ManifestError(ContentError):
+    """A manifest that cannot be used; the message begins with the JSON path of the fault."""
+
+
+class BackupError(ContentError):
+    """A file that is no backup; the message is the predicate of a sentence."""
 
 
 class LifecycleError(FastextError):

@@ -25,24 +25,27 @@ import uvloop
 from fastext import __version__
 from fastext._lane import Lane
 from fastext.cache import Cache
-from fastext.charges import CountedClient
-from fastext.deadline import Deadline
+from fastext.charges import Charges, CountedClient
 from fastext.document import Document, Key, read_document
 from fastext.errors import ExtensionsApiError, PortTaken
 from fastext.extensions_api import member
 from fastext.handler import Handler
+from fastext.late_client import LateClient
 from fastext.listener import Listener
 from fastext.logs import Log, duration
 from fastext.poller import Poller
 from fastext.protocol import Server, max_connections
 from fastext.request import WholeRequests
 from fastext.response import Date
-from fastext.session import ConfigurationSession, DataClient, Retrieved
+from fastext.session import ConfigurationSession, DataClient
 from fastext.settings import Settings
-from fastext.stand_ins import stand_ins
 from fastext.startup import BACKLOG, INVOKE, Start, listen
 from fastext.status import Status
 from fastext.workers import Workers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fastext.agent import Agent
 
 try:
     # The layer's own interpreter gives back what only the start needed (layer/main.c).
@@ -106,18 +109,28 @@ class Extension:
         head_start = start.head_start
         assert head_start is not None
         self._head_start = head_start
-        late = _LateClient(settings, start.environ)
+        late = LateClient(settings, start.environ)
         client = head_start.client or CountedClient(late, head_start.charges)
         cache = Cache(self._documents_changed)
+        self._agent = new_agent(settings, start.environ, log, cache, client, head_start.charges)
 
         def new_session(key: Key) -> ConfigurationSession:
             begun = head_start.sessions.pop(key, None)
             return begun or ConfigurationSession(client, key, settings.poll_interval_s)
 
+        agent = self._agent
+
+        def prepare() -> None:
+            """Load what a call needs, on the worker that makes it."""
+            if not (head_start.client or settings.local_directory):
+                late.load()
+            if agent is not None:
+                agent.load()
+
         self._poller = Poller(
             cache,
-            Workers(loop, settings.max_connections, _ready if head_start.client else late.load),
-            new_session,
+            Workers(loop, settings.max_connections, prepare),
+            agent.new_session if agent else new_session,
             lambda got: read_document(
                 got.content, got.content_type, got.version_label, self._ion_symbols
             ),
@@ -126,16 +139,21 @@ class Extension:
             poll_timeout_s=settings.poll_timeout_s,
             max_configurations=settings.max_configurations,
             timers=INVOKE not in start.events,
+            arrived=agent.arrived if agent else _unheard,
         )
         self._phases: dict[str, float] = {}
         status = Status(
             __version__,
-            "direct" if head_start.client else "botocore",
+            "local" if settings.local_directory else "direct" if head_start.client else "botocore",
             self._poller,
             head_start.charges,
             lambda: self._phases,
         )
-        handler = Handler(cache, self._poller.fetch, log, __version__, status)
+        if agent is not None:
+            agent.poller = self._poller
+        handler = Handler(
+            cache, agent.fetch if agent else self._poller.fetch, log, __version__, status
+        )
         date = Date()
         # Reads are logged at debug, one by one, and the lane would answer without a word.
         self._lane = None if log.debugging else Lane(handler.lookup, WholeRequests().accept, date)
@@ -158,6 +176,8 @@ class Extension:
         self._loop.set_exception_handler(self._broken)
         for signum in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signum, self._ended.set)
+        if self._agent is not None:
+            self._agent.begin(self._ion_symbols)
         await self._serve()
         serving_at = time.monotonic()
         # A signal ends a start as it ends everything else.
@@ -228,15 +248,19 @@ class Extension:
         self._head_start.imported.set()
         for problem in self._head_start.problems:
             self._log.warn(problem)
+        begun_at = time.monotonic()
         keys = self._head_start.keys
-        if not keys:
+        retrievals = (
+            await self._agent.prefetch(keys) if self._agent else self._poller.prefetch(keys)
+        )
+        if not retrievals:
             return
-        retrievals = self._poller.prefetch(keys)
         budget_s = min(self._settings.poll_timeout_s, LONGEST_PREFETCH_S)
-        _, pending = await asyncio.wait(retrievals, timeout=budget_s)
+        left_s = max(budget_s - (time.monotonic() - begun_at), 0.0)
+        _, pending = await asyncio.wait(retrievals, timeout=left_s)
         if pending:
             self._log.warn(
-                f"{len(pending)} of {len(keys)} configurations are not prefetched within "
+                f"{len(pending)} of {len(retrievals)} configurations are not prefetched within "
                 f"{duration(budget_s)}; their retrieval goes on"
             )
 
@@ -316,38 +340,21 @@ class Extension:
         )
 
 
-def _ready() -> None:
-    """The direct client is loaded already."""
+def new_agent(
+    settings: Settings,
+    environ: Mapping[str, str],
+    log: Log,
+    cache: Cache,
+    client: DataClient,
+    charges: Charges,
+) -> "Agent | None":
+    """What is asked for beyond retrieving and serving, or None, as for nearly every function."""
+    if not settings.beyond_retrieval:
+        return None
+    from fastext.agent import Agent
+
+    return Agent(settings, environ, log, cache, client, charges)
 
 
-class _LateClient:
-    """session.DataClient by the botocore client, which is imported when it is needed.
-
-    That takes longer than everything else together, so it is done when we serve already, and by
-    the worker that needs it: never while the loop's thread imports (gh-125245).
-    """
-
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
-        self._settings = settings
-        self._environ = environ
-        self._lock = threading.Lock()
-        self._client: DataClient | None = None
-
-    def load(self) -> None:
-        """Import the client, unless that is done; one thread at a time."""
-        with self._lock:
-            if self._client is None:
-                with stand_ins():
-                    from fastext.client import AppConfigData
-
-                self._client = AppConfigData(self._settings, self._environ)
-
-    def start_configuration_session(
-        self, key: Key, minimum_interval_s: int, deadline: Deadline
-    ) -> str:
-        assert self._client is not None
-        return self._client.start_configuration_session(key, minimum_interval_s, deadline)
-
-    def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
-        assert self._client is not None
-        return self._client.get_latest_configuration(token, deadline)
+def _unheard(key: Key, document: Document) -> None:
+    """Nobody wants to hear of new documents."""

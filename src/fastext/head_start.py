@@ -45,7 +45,8 @@ class HeadStart:
             direct = DirectAppConfigData(planned, self.imported.wait)
             self.client = CountedClient(direct, self.charges)
         self.sessions: dict[Key, FirstPoll] = {}
-        if self.client is not None:
+        # What more is asked for may say from where, by which role, or that there is no need.
+        if self.client is not None and not settings.beyond_retrieval:
             for key in self.keys[: settings.max_connections]:
                 self.sessions[key] = FirstPoll(
                     self.client, key, settings.poll_interval_s, settings.poll_timeout_s

@@ -32,6 +32,9 @@ from fastext.logs import Log, duration
 from fastext.session import ConfigurationSession, Retrieved
 from fastext.workers import Workers
 
+# What the service has understood and will not give.
+REFUSALS = (AccessDenied, NotFound, InvalidUpstreamRequest)
+
 # Nothing is asked for again so soon after the service has refused it: access and existence do not
 # change within seconds (the real agent's log says "retry in 60s").
 REFUSED_RETRY_S = 60.0
@@ -63,7 +66,7 @@ def next_wait(
     Full jitter on throttling follows the AWS Architecture Blog, "Exponential Backoff And Jitter".
     """
     wait = max(poll_interval_s, service_interval_s)
-    if isinstance(fault, AccessDenied | NotFound | InvalidUpstreamRequest):
+    if isinstance(fault, REFUSALS):
         return max(wait, REFUSED_RETRY_S)
     if isinstance(fault, Throttled):
         longest = min(wait * 2.0 ** min(failures, 10), max(LONGEST_BACKOFF_S, wait))
@@ -80,7 +83,7 @@ def uniform(least: float, most: float) -> float:
 
 def memory_of(fault: UpstreamError) -> float:
     """For how many seconds a failed first retrieval is not repeated."""
-    if isinstance(fault, AccessDenied | NotFound | InvalidUpstreamRequest):
+    if isinstance(fault, REFUSALS):
         return REFUSED_MEMORY_S
     return FAILURE_MEMORY_S
 
@@ -109,7 +112,7 @@ class _Entry:
         self.failures = 0
 
 
-def state_of(entry: _Entry, now: Moment) -> dict[str, object]:
+def state_of(entry: _Entry, source: str, now: Moment) -> dict[str, object]:
     application, environment, profile = entry.key
     document = entry.document
     fault = entry.fault
@@ -121,7 +124,7 @@ def state_of(entry: _Entry, now: Moment) -> dict[str, object]:
         "versionLabel": document.version_label or None if document else None,
         "contentType": document.content_type if document else None,
         "bytes": len(document.content) if document else None,
-        "source": "service" if document else None,
+        "source": ("backup" if document.saved_at else source) if document else None,
         "ageSeconds": round(entry.freshness.age_s, 3) if document else None,
         "stale": entry.freshness.stale or None,
         "nextPollSeconds": round(entry.freshness.next_poll_s, 3),
@@ -135,9 +138,10 @@ class Poller:
     """Fills `cache` by sessions that `new_session` makes, with documents that `read` makes.
 
     `read` runs on a worker, and raises ContentError where a document cannot be used.
-    At most `max_configurations` are retrieved: each distinct one costs a session and its polls, so
-    wrong or hostile paths must not make them without end. `timers` says whether every configuration
-    polls by a timer of its own, or only when `refresh_due` is called.
+    `arrived` is told of every document that is put into the cache. At most `max_configurations` are
+    retrieved: each distinct one costs a session and its polls, so wrong or hostile paths must not
+    make them without end. `timers` says whether every configuration polls by a timer of its own, or
+    only when `refresh_due` is called.
     """
 
     def __init__(
@@ -152,6 +156,7 @@ class Poller:
         poll_timeout_s: float,
         max_configurations: int,
         timers: bool,
+        arrived: Callable[[Key, Document], None] = lambda key, document: None,
         now: Callable[[], Moment] = Moment.now,
     ) -> None:
         self._cache = cache
@@ -163,8 +168,10 @@ class Poller:
         self._poll_timeout_s = poll_timeout_s
         self._max_configurations = max_configurations
         self._timers = timers
+        self._arrived = arrived
         self._now = now
         self._entries: dict[Key, _Entry] = {}
+        self._reserve: dict[Key, Document] = {}
 
     # -- what others ask for
 
@@ -185,7 +192,7 @@ class Poller:
         return await asyncio.shield(entry.retrieval)
 
     def prefetch(self, keys: Iterable[Key]) -> list[asyncio.Future[Document]]:
-        """Start retrieving `keys`; one future for each, of which none need be awaited."""
+        """Start retrieving `keys`; the retrievals of those that are not here."""
         retrievals = []
         for key in keys:
             try:
@@ -194,8 +201,46 @@ class Poller:
                 self._log.error(f"{fault.message}; from '{key_text(key)}' on none is prefetched")
                 break
             entry.wanted = True
-            retrievals.append(entry.retrieval or self._retrieve(entry))
+            if entry.document is None:
+                retrievals.append(entry.retrieval or self._retrieve(entry))
+            elif entry.retrieval is None and due(entry.since, entry.wait_s, self._now()):
+                self._retrieve(entry)
         return retrievals
+
+    def preload(self, key: Key, document: Document) -> None:
+        """Serve a backup until the service has been asked, which is when the backup is due.
+
+        Raises TooManyConfigurations.
+        """
+        entry = self._entry(key)
+        entry.since = self._moment_of(document)
+        entry.wait_s = self._poll_interval_s
+        entry.freshness.confirmed(entry.since, entry.wait_s)
+        self._put(entry, document)
+        if self._timers:
+            left_s = entry.freshness.next_poll_s
+            entry.timer = asyncio.get_running_loop().call_later(left_s, self._retrieve, entry)
+
+    def _moment_of(self, backup: Document) -> Moment:
+        """When it was saved, which by a clock that was set back is now."""
+        now = self._now()
+        age_s = max(now.wall - backup.saved_at, 0.0)
+        return Moment(now.monotonic - age_s, now.wall - age_s)
+
+    def reserve(self, key: Key, document: Document) -> None:
+        """Keep a backup for the case that a first retrieval does not reach the service."""
+        self._reserve[key] = document
+
+    def renew(self, key: Key) -> None:
+        """Give `key` a new session, and retrieve it by that, if it was ever asked for."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return
+        entry.session = self._new_session(key)
+        if entry.retrieval is None:
+            self._retrieve(entry)
+        else:
+            entry.retrieval.add_done_callback(lambda _: entry.retrieval or self._retrieve(entry))
 
     def refresh_due(self) -> list[asyncio.Future[Document]]:
         """Start refreshing whatever is older than it may be; what is now under way."""
@@ -206,9 +251,12 @@ class Poller:
                 self._retrieve(entry)
         return [entry.retrieval for entry in self._entries.values() if entry.retrieval]
 
-    def states(self) -> list[dict[str, object]]:
-        """Every configuration as `/status` tells of it; seconds, and None for what is not there."""
-        return [state_of(entry, self._now()) for entry in self._entries.values()]
+    def states(self, source: str) -> list[dict[str, object]]:
+        """Every configuration as `/status` tells of it; seconds, and None for what is not there.
+
+        `source` is where documents come from that are no backups.
+        """
+        return [state_of(entry, source, self._now()) for entry in self._entries.values()]
 
     # -- one retrieval
 
@@ -304,6 +352,17 @@ class Poller:
                 f"retrieve failure for '{key_text(entry.key)}': {fault.message} ({again})"
             )
             fault.message = f"configuration '{key_text(entry.key)}': {fault.message}"
+            self._fall_back(entry, fault)
+
+    def _fall_back(self, entry: _Entry, fault: UpstreamError) -> None:
+        """Serve the backup, if there is one and the service was not there to say otherwise."""
+        if entry.document is None and not isinstance(fault, REFUSALS):
+            backup = self._reserve.pop(entry.key, None)
+            if backup is not None:
+                self._log.warn(f"serving the backup of '{key_text(entry.key)}'")
+                entry.freshness.confirmed(self._moment_of(backup), 0.0)
+                entry.freshness.missed(entry.since, entry.wait_s, type(fault).__name__)
+                self._put(entry, backup)
 
     def _fault_of(
         self, entry: _Entry, polled: asyncio.Future[Document | None]
@@ -339,13 +398,18 @@ class Poller:
         else:
             document.version = known.version
             self._log.debug(f"verified latest data for '{name}' in {took}")
-            if document.version_label == known.version_label:
+            if document.version_label == known.version_label and not known.saved_at:
                 return
         for warning in document.warnings:
             self._log.warn(f"configuration '{name}': {warning}")
+        self._reserve.pop(entry.key, None)
+        self._put(entry, document)
+
+    def _put(self, entry: _Entry, document: Document) -> None:
         document.freshness = entry.freshness
         entry.document = document
         self._cache.put(entry.key, document)
+        self._arrived(entry.key, document)
 
 
 def first_retrieval(session: ConfigurationSession, deadline: Deadline) -> Retrieved | None:

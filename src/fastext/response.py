@@ -141,6 +141,8 @@ def ok(
     )
     if document.version_label:
         fields += b"Version-Label: %b\r\n" % document.version_label.encode("ascii")
+    if document.saved_at:
+        fields += b"Fastext-Backup: %b\r\n" % http_date(document.saved_at)
     if varies:
         fields += VARY
     if body is None:

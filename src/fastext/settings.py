@@ -103,8 +103,24 @@ def _data_client(text: str) -> str:
     return text.lower()
 
 
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("is neither true nor false")
+    return text.lower() == "true"
+
+
 def _text(text: str) -> str:
     return text
+
+
+def _folder(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError("is not an absolute path")
+    return text
+
+
+def _folders(text: str) -> tuple[str, ...]:
+    return tuple(_folder(item) for item in _items(text))
 
 
 def _items(text: str) -> tuple[str, ...]:
@@ -167,10 +183,11 @@ class Variable:
     agent's unprefixed name; a name with `OWN_PREFIX` is the same everywhere. `parse` turns the text
     into the value of `Settings.<field>` or raises ValueError with the predicate of a sentence.
     `default` is the text that holds when nothing is set ("" means None). `secret` values never
-    appear in a log line.
+    appear in a log line. `plain_in_lambda` says that AWS documents the unprefixed name for Lambda.
     """
 
-    __slots__ = ("agent_name", "default", "field", "help", "name", "parse", "secret", "unit")
+    __slots__ = ("agent_name", "default", "field", "help", "name", "parse", "plain_in_lambda",
+                 "secret", "unit")  # fmt: skip
 
     def __init__(
         self,
@@ -183,6 +200,7 @@ class Variable:
         *,
         agent_name: str = "",
         secret: bool = False,
+        plain_in_lambda: bool = False,
     ) -> None:
         self.name = name
         self.field = field
@@ -192,6 +210,7 @@ class Variable:
         self.help = help
         self.agent_name = agent_name or name
         self.secret = secret
+        self.plain_in_lambda = plain_in_lambda
 
     @property
     def lambda_name(self) -> str:
@@ -200,10 +219,11 @@ class Variable:
     def read(self, environ: "Mapping[str, str]", in_lambda: bool) -> tuple[str, str]:
         """The name under which the variable is set and its trimmed text, or two empty strings.
 
-        Inside Lambda the unprefixed names belong to the function, so only the prefixed one
-        counts; elsewhere both do, and the prefixed one wins.
+        Inside Lambda the unprefixed names belong to the function, so with one exception only the
+        prefixed one counts; elsewhere both do. The prefixed one wins.
         """
-        names = (self.lambda_name,) if in_lambda else (self.lambda_name, self.agent_name)
+        plain = not in_lambda or self.plain_in_lambda
+        names = (self.lambda_name, self.agent_name) if plain else (self.lambda_name,)
         for name in names:
             text = environ.get(name, "").strip()
             if text:
@@ -241,6 +261,19 @@ VARIABLES = (
              "Endpoint of the AWS AppConfig Data service, such as a VPC endpoint's."),
     Variable("SERVICE_REGION", "service_region", _region, "", "Region",
              "Region of the AWS AppConfig service, if not the current one."),
+    Variable("MANIFEST", "manifest", _text, "", "manifest",
+             "What is read how: JSON, file:/path, or app:env:config, which is then followed."),
+    Variable("WAIT_ON_MANIFEST", "wait_on_manifest", _flag, "true", "true or false",
+             "Whether the first requests wait until the manifest is known."),
+    Variable("BACKUP_DIRECTORY", "backup_directory", _text, "", "path",
+             "Folder in which every configuration is saved, as plain text."),
+    Variable("PRELOAD_BACKUPS", "preload_backups", _flag, "true", "true or false",
+             "Whether backups are served from the start, or only if AWS cannot be reached."),
+    Variable("LOCAL_DEVELOPMENT_DIRECTORY", "local_directory", _text, "", "path",
+             "Folder of files that are served in place of AWS AppConfig's configurations.",
+             plain_in_lambda=True),
+    Variable("FASTEXT_WRITE_ROOTS", "write_roots", _folders, "/tmp", "list",  # noqa: S108
+             "Folders under which writeTo of a manifest may write, comma-separated."),
     Variable("FASTEXT_ION_SYMBOLS", "ion_symbols", _text, "", "path",
              "JSON file of Ion symbols' texts by ID, for those that AWS does not publish."),
     Variable("FASTEXT_MAX_CONFIGURATIONS", "max_configurations", _many, "1000", "configurations",
@@ -248,6 +281,33 @@ VARIABLES = (
     Variable("FASTEXT_DATA_CLIENT", "data_client", _data_client, "direct", "client",
              "How AppConfig is called: by botocore, or direct, where the lean client suffices."),
 )  # fmt: skip
+
+
+class Role:
+    """A role to assume, and how; `duration_s` is the life asked for its credentials, or None."""
+
+    __slots__ = ("arn", "duration_s", "external_id", "session_name")
+
+    def __init__(
+        self,
+        arn: str,
+        external_id: "str | None" = None,
+        session_name: "str | None" = None,
+        duration_s: "int | None" = None,
+    ) -> None:
+        self.arn = arn
+        self.external_id = external_id
+        self.session_name = session_name
+        self.duration_s = duration_s
+
+    def _values(self) -> tuple[object, ...]:
+        return self.arn, self.external_id, self.session_name, self.duration_s
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Role) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
 
 
 class Settings:
@@ -273,7 +333,25 @@ class Settings:
     data_client: str
     ion_symbols: str | None
     max_configurations: int
+    manifest: str | None
+    wait_on_manifest: bool
+    backup_directory: str | None
+    preload_backups: bool
+    local_directory: str | None
+    write_roots: tuple[str, ...]
     problems: tuple[str, ...]
+
+    @property
+    def beyond_retrieval(self) -> bool:
+        """Whether more is asked for than to retrieve and to serve."""
+        return bool(self.manifest or self.backup_directory or self.local_directory)
+
+    @property
+    def role(self) -> "Role | None":
+        """The role of ROLE_ARN."""
+        if not self.role_arn:
+            return None
+        return Role(self.role_arn, self.role_external_id, self.role_session_name)
 
     @classmethod
     def from_env(cls, environ: "Mapping[str, str]", *, in_lambda: bool) -> "Settings":

@@ -11,7 +11,11 @@ from fastext.poller import Poller
 
 
 class Status:
-    """Gathers it when asked. `phases` gives the start's phases in milliseconds, by name."""
+    """Gathers it when asked.
+
+    `client` is `direct`, `botocore` or `local`; `phases` gives the start's phases in milliseconds,
+    by name.
+    """
 
     __slots__ = ("_charges", "_client", "_phases", "_poller", "_version")
 
@@ -31,10 +35,13 @@ class Status:
 
     def __call__(self) -> dict[str, object]:
         charges = self._charges
+        source = "local" if self._client == "local" else "service"
         return {
             "version": self._version,
             "dataClient": self._client,
-            "configurations": self._poller.states(),
+            "configurations": self._poller.states(
+                "local" if self._client == "local" else "service"
+            ),
             "calls": {
                 "sessions": charges.sessions,
                 "gets": charges.gets,

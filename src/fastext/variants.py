@@ -153,17 +153,23 @@ def new_flags(flags: dict[str, VariantFlag | bytes]) -> VariantFlags:
 
 
 def ion_variant(item: "Value", where: str) -> Variant:
-    """`name::[rule, json]`, or the default's JSON. Raises VariantsError."""
+    """`name::[rule, json]`, or the default's JSON. Raises VariantsError.
+
+    A pair that is written by hand may leave its name to the `_variant` of the JSON.
+    """
     if isinstance(item, str) and not isinstance(item, Symbol):
         value = flag_json(item, where)
         return Variant(variant_name(value) or "default", None, value)
-    name = only_annotation(item, where)
-    at = f"{where}, variant '{name}'"
-    assert isinstance(item, Annotated)
-    pair = item.value
+    pair = item.value if isinstance(item, Annotated) else item
+    name = only_annotation(item, where) if isinstance(item, Annotated) else ""
+    at = f"{where}, variant '{name}'" if name else f"{where}, a variant without annotation"
     if not isinstance(pair, list) or len(pair) not in (1, 2):
         raise VariantsError(f"{at} is not a list of a rule and JSON")
-    value = with_variant_first(flag_json(pair[-1], at), name)
+    value = flag_json(pair[-1], at)
+    name = name or variant_name(value)
+    if not name:
+        raise VariantsError(f"{at} has no `_variant` either")
+    value = with_variant_first(value, name)
     return Variant(name, pair[0] if len(pair) == 2 else None, value)
 
 

@@ -1,0 +1,103 @@
+"""Local development: configurations from a folder, in place of AWS AppConfig.
+
+A file is named by its configuration and its content type:
+
+    app:env:profile                                 application/octet-stream
+    app:env:profile.json                            application/json
+    app:env:profile.text%csv                        text/csv
+    app:env:profile.application%ion%type=AWS...     application/ion;type=AWS...
+
+Where a file system does not take a colon, `%3A` stands for it, and in the same way `%2F` for a
+slash in a name.
+
+Source: AWS AppConfig user guide, "Using AWS AppConfig Agent for local development".
+"""
+
+import os
+
+from fastext.deadline import Deadline
+from fastext.document import DEFAULT_CONTENT_TYPE, Key, key_text
+from fastext.errors import InvalidUpstreamRequest, NotFound, Unavailable
+from fastext.session import Retrieved
+
+# What stands for a content type of its own; all others are written as type%subtype.
+CONTENT_TYPES = {
+    "json": "application/json",
+    "txt": "text/plain",
+    "yaml": "application/x-yaml",
+    "yml": "application/x-yaml",
+}
+
+
+class LocalFiles:
+    """session.DataClient by the files of `folder`. Threads may share it.
+
+    A token is the name of the configuration, and what its file was like when it was last read.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def start_configuration_session(
+        self, key: Key, minimum_interval_s: int, deadline: Deadline
+    ) -> str:
+        """Raises NotFound if there is no file, InvalidUpstreamRequest if there are several."""
+        self._find(key_text(key))
+        return f"\n{key_text(key)}"
+
+    def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
+        """Raises as above, and Unavailable where the file cannot be read."""
+        seen, _, name = token.partition("\n")
+        path, content_type = self._find(name)
+        try:
+            with open(path, "rb") as file:
+                about = os.fstat(file.fileno())
+                now = f"{path}:{about.st_ino}:{about.st_size}:{about.st_mtime_ns}"
+                now = now.replace("\n", " ")
+                content = file.read() if now != seen else b""
+        except OSError as fault:
+            raise Unavailable(f"'{path}' cannot be read: {fault.strerror}") from None
+        return Retrieved(content, content_type, "", f"{now}\n{name}", 0.0)
+
+    def _find(self, name: str) -> tuple[str, str]:
+        """The one file of a configuration, and its content type."""
+        try:
+            entries = sorted(os.listdir(self._folder))
+        except OSError as fault:
+            raise Unavailable(f"'{self._folder}' cannot be read: {fault.strerror}") from None
+        found = [
+            (entry, content_type)
+            for entry in entries
+            if (content_type := content_type_of(entry, name)) is not None
+        ]
+        if not found:
+            raise NotFound(f"'{self._folder}' has no file '{name}' or '{name}.json'")
+        if len(found) > 1:
+            files = ", ".join(f"'{entry}'" for entry, _ in found)
+            raise InvalidUpstreamRequest(f"'{self._folder}' has several files of it: {files}")
+        entry, content_type = found[0]
+        return os.path.join(self._folder, entry), content_type
+
+
+def content_type_of(entry: str, name: str) -> str | None:
+    """The content type that a file's name says, or None where it is not a file of `name`.
+
+    >>> content_type_of("shop:prod:flags.text%plain", "shop:prod:flags")
+    'text/plain'
+    """
+    escapes = {"%3A": ":", "%3a": ":", "%2F": "/", "%2f": "/"}
+    plain = entry
+    for escape, character in escapes.items():
+        plain = plain.replace(escape, character)
+    if plain == name:
+        return DEFAULT_CONTENT_TYPE
+    if not plain.startswith(f"{name}."):
+        return None
+    # Behind the name a percent sign is a separator, whatever follows it.
+    suffix = plain[len(name) + 1 :]
+    if suffix in CONTENT_TYPES:
+        return CONTENT_TYPES[suffix]
+    kind, percent, rest = suffix.partition("%")
+    if not percent or "." in kind or not kind or not rest:
+        return None
+    return f"{kind}/{rest.replace('%', ';')}"
