@@ -115,8 +115,12 @@ def postpone(tree: ast.Module, names: set[str]) -> None:
     Raises ValueError where there is no such import, or one of them is needed at once.
     """
     for name in sorted(names):
-        plain = [node for node in tree.body if isinstance(node, ast.Import)
-                 and [(alias.name, alias.asname) for alias in node.names] == [(name, None)]]  # fmt: skip
+        plain = [
+            node
+            for node in tree.body
+            if isinstance(node, ast.Import)
+            and [(alias.name, alias.asname) for alias in node.names] == [(name, None)]
+        ]
         if len(plain) != 1:
             raise ValueError(f"{len(plain)} plain imports of {name}")
         tree.body.remove(plain[0])
