@@ -13,6 +13,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from empty_root import MACHINES, unpack
+from moto.server import ThreadedMotoServer
 from program import FEATURES, Program
 from test_layer import ARCHITECTURES, LAYERS
 
@@ -93,3 +94,22 @@ def test_the_agent_serves_with_nothing_else_in_its_root(executable, appconfig):
         assert program.get(f"{FEATURES}?flag=old").content == b'{"enabled":false}'
     finally:
         assert program.stop() == 0
+
+
+def test_a_role_is_assumed_by_the_complete_client(executable, appconfig):
+    sts = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    sts.start()
+    host, port = sts.get_host_and_port()
+    variables = {
+        "AWS_ENDPOINT_URL_APPCONFIGDATA": appconfig.url,
+        "AWS_ENDPOINT_URL_STS": f"http://{host}:{port}",
+        "ROLE_ARN": "arn:aws:iam::123456789012:role/reader",
+    }
+    program = Program((), variables, executable)
+    try:
+        program.wait_serving()
+        assert program.get(f"{FEATURES}?flag=old").content == b'{"enabled":false}', program.log
+        assert all(call.access_key.startswith("ASIA") for call in appconfig.calls)
+    finally:
+        assert program.stop() == 0
+        sts.stop()
