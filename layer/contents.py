@@ -71,6 +71,14 @@ IMPORTED_BY_NAME = (
     "uuid",
 )
 
+# Imports that wait until a function needs them, a tenth of the time to serving: module -> what it
+# imports. In our process hardly any of these functions is ever called.
+IMPORTED_LATE = {
+    "inspect": ("ast", "tokenize"),
+    "subprocess": ("locale",),
+    "traceback": ("textwrap",),
+}
+
 # What imports lead to but the extension never uses: why it is not needed -> the modules. An import
 # of one of them fails; each stands in a function that is not called, or in a `try` for that case.
 LEFT_OUT_FOR = {

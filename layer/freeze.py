@@ -5,6 +5,7 @@ list of frozen modules goes to stdout. The modules are the closure of what the r
 depth, without what is left out; imports by name at run time have to be named.
 """
 
+import ast
 import json
 import marshal
 import re
@@ -65,8 +66,10 @@ def main() -> None:
         relative = next(
             source.relative_to(folder) for folder in given["path"] if source.is_relative_to(folder)
         )
-        code = compile(source.read_bytes(), f"{given['prefix']}/{relative}", "exec",
-                       dont_inherit=True, optimize=2)  # fmt: skip
+        tree = ast.parse(source.read_bytes())
+        postpone(tree, set(given["late"].get(name, ())))
+        place = f"{given['prefix']}/{relative}"
+        code = compile(tree, place, "exec", dont_inherit=True, optimize=2)
         content = marshal.dumps(code)
         package = int(module.__path__ is not None)
         table.append(f'    {{"{name}", frozen + {len(blob)}, {len(content)}, {package}}},')
@@ -80,6 +83,51 @@ def main() -> None:
     )
     missing = sorted(set(finder.badmodules) - set(given["left_out"]) - set(given["compiled"]))
     json.dump({"modules": report, "missing": missing}, sys.stdout)
+
+
+class Postponed(ast.NodeTransformer):
+    """Puts `import name` into each outermost function that speaks of `name`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.outside: list[int] = []
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        for part in (*node.decorator_list, node.args, *filter(None, [node.returns])):
+            self.visit(part)  # evaluated where the function is defined
+        if any(self._is_meant(each) for statement in node.body for each in ast.walk(statement)):
+            late = ast.Import([ast.alias(self._name)])
+            node.body.insert(0, ast.fix_missing_locations(ast.copy_location(late, node.body[0])))
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        if self._is_meant(node):
+            self.outside.append(node.lineno)
+        return node
+
+    def _is_meant(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Name) and node.id == self._name
+
+
+def postpone(tree: ast.Module, names: set[str]) -> None:
+    """Move the imports of `names` from the top of a module into the functions that need them.
+
+    Raises ValueError where there is no such import, or one of them is needed at once.
+    """
+    for name in sorted(names):
+        plain = [
+            node
+            for node in tree.body
+            if isinstance(node, ast.Import)
+            and [(alias.name, alias.asname) for alias in node.names] == [(name, None)]
+        ]
+        if len(plain) != 1:
+            raise ValueError(f"{len(plain)} plain imports of {name}")
+        tree.body.remove(plain[0])
+        visitor = Postponed(name)
+        visitor.visit(tree)
+        if visitor.outside:
+            raise ValueError(f"{name} is needed at once, in lines {visitor.outside}")
 
 
 def absolute(name: str, package: str) -> str:

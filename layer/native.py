@@ -206,7 +206,7 @@ class Native:
             "--dynamic-linker", f"{LIBRARIES}/{self._target.loader}",
             # DT_RPATH comes before LD_LIBRARY_PATH, which is the function's; DT_RUNPATH after.
             "-rpath", LIBRARIES, "--disable-new-dtags",
-            "--dynamic-list", exported,
+            "--dynamic-list", exported, "-T", SOURCE / "link.ld",
             libraries / "crt1.o", libraries / "crti.o", gcc / "crtbegin.o", *objects,
             *(libraries / f"lib{name}.a" for name in ("python3.13", "ssl", "crypto", "z", "expat")),
             libraries / "libm.so.6", libraries / "libc.so.6", libraries / self._target.loader,

@@ -120,10 +120,12 @@ class Roots:
     def _unpack_tar(self, path: Path, folder: Path) -> None:
         """Unpack a tar file without its first level of folders."""
         with tarfile.open(path) as archive:
+            # Without one by name, newer versions of Python warn; 3.11.0 to 3.11.3 have none.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
             for member in archive:
                 member.name = member.name.partition("/")[2]
                 if member.name:
-                    archive.extract(member, folder, filter="data")
+                    archive.extract(member, folder)
 
     def _unpack_source(self, path: Path, folder: Path) -> None:
         """Unpack a part of a Debian source package, and apply its changes when it is complete."""

@@ -1,5 +1,6 @@
 """The parts of the layer's build, without building one; `make test-layer` does that."""
 
+import ast
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ import pytest
 from layer import apt, elf, fetch, lock, verify
 from layer.architecture import ARCHITECTURES
 from layer.errors import LayerError
-from layer.freeze import IMPORT, absolute
+from layer.freeze import IMPORT, absolute, postpone
 from layer.lock import Input
 from layer.sbom import own_version
 
@@ -296,3 +297,28 @@ def test_a_missing_tool_is_named_with_its_package(tmp_path):
     )  # fmt: skip
     assert answer.returncode == 1
     assert "apt-get is missing" in answer.stderr
+
+
+def test_an_import_can_wait_until_a_function_needs_it():
+    source = "import os\nimport ast\ndef f():\n    return ast.parse('1')\ndef g():\n    return 1\n"
+    tree = ast.parse(source)
+    postpone(tree, {"ast"})
+    assert ast.unparse(tree).splitlines() == [
+        "import os", "", "def f():", "    import ast", "    return ast.parse('1')", "",
+        "def g():", "    return 1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import ast\nx = ast.parse",
+        "import ast\ndef f(x=ast.parse): pass",
+        "import ast\nclass C(ast.NodeVisitor): pass",
+        "import ast as a\ndef f(): return a",
+        "from ast import parse",
+    ],
+)
+def test_an_import_that_is_needed_at_once_cannot_wait(source):
+    with pytest.raises(ValueError, match="ast"):
+        postpone(ast.parse(source), {"ast"})

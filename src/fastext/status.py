@@ -39,9 +39,7 @@ class Status:
         return {
             "version": self._version,
             "dataClient": self._client,
-            "configurations": self._poller.states(
-                "local" if self._client == "local" else "service"
-            ),
+            "configurations": self._poller.states(source),
             "calls": {
                 "sessions": charges.sessions,
                 "gets": charges.gets,
