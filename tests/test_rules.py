@@ -1,5 +1,7 @@
 """The rule engine: every operator, every coercion, the buckets; an oracle for the whole."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -173,6 +175,12 @@ def test_a_malformed_rule_is_refused_with_the_reason(text, says):
 def test_a_symbol_that_is_not_known_is_told_from_a_fault(node):
     with pytest.raises(UnknownSymbolError, match=r"the symbol \$\d+ is not known"):
         compile_rule(node, "f")
+
+
+def test_where_re2_is_missing_a_pattern_is_refused_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "re2", None)
+    with pytest.raises(RuleError, match="needs google-re2"):
+        rule('(matches in::$a pattern::"x")')
 
 
 # ---------------------------------------------------------------- buckets

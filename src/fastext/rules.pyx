@@ -360,8 +360,10 @@ def compile_matches(list arguments, str flag):
     pattern = named["pattern"]
     if type(pattern) is not str:
         raise RuleError(f"(matches ...) wants a text as pattern, not {shown(pattern)}")
-    import re2  # loaded by the first document that has a pattern: it is large
-
+    try:
+        import re2  # loaded by the first document that has a pattern: it is large
+    except ImportError as fault:
+        raise RuleError(f"(matches ...) needs google-re2: {fault}") from None
     options = re2.Options()
     options.log_errors = False
     cdef Matches rule = Matches.__new__(Matches)
