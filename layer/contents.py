@@ -17,6 +17,7 @@ PACKAGES = (
     "libpython3.13-minimal",
     "libpython3.13-stdlib",
     "libssl-dev",
+    "libstdc++6",
     "zlib1g-dev",
 )
 
@@ -35,7 +36,7 @@ SOURCE_PACKAGE = "python3.13"
 
 # To add a package to the layer, add its name here and renew the lock (--update-lock): a wheel
 # brings its dependencies along, its Python is frozen and its shared objects lie beside.
-WHEELS = ("botocore", "orjson")
+WHEELS = ("botocore", "google-re2", "orjson")
 SDISTS = ("httptools", "uvloop")  # compiled and linked in
 TOOLS = ("Cython", "ziglang")
 
@@ -125,8 +126,9 @@ SERVICES = ("appconfigdata", "sts")
 MODELS = ("endpoint-rule-set-1", "service-2")
 SHARED_DATA = ("_retry", "partitions", "sdk-default-configuration")
 
-# Shared libraries that go along, besides the loader; libgcc_s is for pthread_exit.
-SHARED_LIBRARIES = ("libc.so.6", "libgcc_s.so.1", "libm.so.6")
+# Shared libraries that go along, besides the loader; libgcc_s is for pthread_exit, and with
+# libstdc++ for RE2.
+SHARED_LIBRARIES = ("libc.so.6", "libgcc_s.so.1", "libm.so.6", "libstdc++.so.6")
 
 
 class Component(NamedTuple):

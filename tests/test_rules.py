@@ -177,9 +177,18 @@ def test_a_symbol_that_is_not_known_is_told_from_a_fault(node):
         compile_rule(node, "f")
 
 
+class Missing:
+    """Finds no re2."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "re2":
+            raise ModuleNotFoundError("No module named 're2'")
+
+
 def test_where_re2_is_missing_a_pattern_is_refused_with_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "re2", None)
-    with pytest.raises(RuleError, match="needs google-re2"):
+    monkeypatch.delitem(sys.modules, "re2", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
+    with pytest.raises(RuleError, match="needs google-re2: No module named 're2'"):
         rule('(matches in::$a pattern::"x")')
 
 
