@@ -128,7 +128,8 @@ SHARED_DATA = ("_retry", "partitions", "sdk-default-configuration")
 
 # Shared libraries that go along, besides the loader; libgcc_s is for pthread_exit, and with
 # libstdc++ for RE2.
-SHARED_LIBRARIES = ("libc.so.6", "libgcc_s.so.1", "libm.so.6", "libstdc++.so.6")
+SHARED_LIBRARIES = ("libc.so.6", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0",
+                    "libstdc++.so.6")  # fmt: skip
 
 
 class Component(NamedTuple):
@@ -144,7 +145,7 @@ DEBIAN_COMPONENTS = (
     Component("OpenSSL", "libssl-dev", "Apache-2.0"),
     Component("expat", "libexpat1-dev", "MIT"),
     Component("GNU C Library", "libc6", "LGPL-2.1-or-later"),
-    Component("libgcc", "gcc-14-base", "GPL-3.0-or-later WITH GCC-exception-3.1"),
+    Component("libgcc and libstdc++", "gcc-14-base", "GPL-3.0-or-later WITH GCC-exception-3.1"),
     Component("zlib", "zlib1g-dev", "Zlib"),
 )
 
@@ -171,6 +172,7 @@ VENDORED = (
 
 # SPDX expressions of packages whose metadata has none.
 LICENCES = {
+    "google-re2": "BSD-3-Clause AND Apache-2.0",  # with Abseil compiled in
     "python-dateutil": "BSD-3-Clause AND (Apache-2.0 OR BSD-3-Clause)",
     "uvloop": "MIT OR Apache-2.0",
 }

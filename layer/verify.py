@@ -131,6 +131,8 @@ with fastext.stand_ins.stand_ins():
 session = fastext.client.new_session("eu-west-1")
 for service in "appconfigdata", "sts":
     session.create_client(service, "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+import re2, fastext.variants
+assert re2.search("a+", "baa")
 assert orjson.loads(orjson.dumps(dict(a=[1]))) == dict(a=[1])
 print("all loaded")
 """

@@ -107,3 +107,15 @@ def test_by_default_only_amazons_roots_are_trusted(emulate, features, client):
     assert features.count(START) == 0
     emulator.shut_down()
     assert emulator.extension_status == 0
+
+
+def test_variants_are_evaluated_and_patterns_are_re2_s(emulate, secure):
+    rule = 'f::[A::[(matches in::$name pattern::"^J.*n$"), "{\\"enabled\\":true}"], %s]'
+    default = '"{\\"_variant\\":\\"B\\",\\"enabled\\":false}"'
+    ion = "application/ion; type=AWS.AppConfig.FeatureFlags"
+    secure.deploy("shop", "production", "features", (rule % default).encode(), ion)
+    emulator = emulate(secure.url, AWS_CA_BUNDLE=EmptyRoot.AUTHORITY)
+    assert emulator.invoke({"path": f"{FEATURES}?flag=f"}) == {"_variant": "B", "enabled": False}
+    emulator.shut_down()
+    assert emulator.extension_status == 0
+    assert "google-re2" not in emulator.log
