@@ -126,7 +126,7 @@ def test_by_default_it_listens_on_the_loopback(start, appconfig):
 @pytest.mark.parametrize(
     "variables",
     [
-        {"HTTP_HOST": "all"},
+        {"HTTP_HOST": "ALL"},
         {"AWS_ECS": "ECS_CONTAINER_METADATA_URI_V4"},
         {"AWS_K8S": "KUBERNETES_SERVICE_HOST"},
     ],
@@ -170,6 +170,9 @@ def test_an_address_or_a_name_can_be_given(start, appconfig):
     program.wait_for_log(f"serving on {address}:{program.port}")
     assert reaches(program, address)
     assert not reaches(program, "127.0.0.1")
+    program = start(AWS_ENDPOINT_URL=appconfig.url, HTTP_HOST="::1")
+    program.wait_for_log(rf"serving on \[::1\]:{program.port}")
+    assert reaches(program, "::1")
     program = start(AWS_ENDPOINT_URL=appconfig.url, HTTP_HOST="127.0.0.2")
     program.wait_for_log("serving on 127.0.0.2")
     assert WIDE not in program.log

@@ -207,8 +207,7 @@ class Extension:
         sockets = [socket.socket(fileno=os.dup(raw.fileno())) for raw in self._start.sockets]
         await self._listener.start(sockets)
         if sockets:
-            host = "0.0.0.0" if self._start.host == "all" else self._start.host  # noqa: S104
-            self._log.info(f"serving on {host}:{self._start.port}")
+            self._log.info(f"serving on {shown_host(self._start.host)}:{self._start.port}")
             if self._settings.access_token is None and not all(map(is_loopback, sockets)):
                 self._log.warn(
                     f"whoever reaches port {self._start.port} can read the configurations: "
@@ -347,6 +346,13 @@ class Extension:
             f"started in {started}: registered {registered}, serving {serving}, "
             f"prefetched {prefetched}"
         )
+
+
+def shown_host(host: str) -> str:
+    """As it stands in a URL, where `all` is any address of the machine."""
+    if host == "all":
+        return "0.0.0.0"  # noqa: S104
+    return f"[{host}]" if ":" in host else host
 
 
 def new_access(settings: Settings) -> "Access | None":

@@ -103,6 +103,10 @@ def _data_client(text: str) -> str:
     return text.lower()
 
 
+def _host(text: str) -> str:
+    return text.lower()
+
+
 def _flag(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError("is neither true nor false")
@@ -234,7 +238,7 @@ class Variable:
 VARIABLES = (
     Variable("HTTP_PORT", "http_port", parse_port, "2772", "port",
              "Port of the local HTTP server."),
-    Variable("HTTP_HOST", "http_host", _text, "", "host",
+    Variable("HTTP_HOST", "http_host", _host, "", "host",
              "Where to listen: localhost, all, an address or a host name. Without it: all in "
              "containers of ECS and Kubernetes, else localhost."),
     Variable("ACCESS_TOKEN", "access_token", _text, "", "text",
