@@ -126,6 +126,7 @@ sys._stdlib_dir = {python!r}
 sys.path[:] = [{python!r}]
 import orjson, uvloop, httptools, encodings.idna
 import fastext.extension, fastext.direct, fastext.last_resort, fastext.stand_ins, fastext.usage
+import fastext.access, fastext.agent, fastext.variants
 with fastext.stand_ins.stand_ins():
     import fastext.client
 session = fastext.client.new_session("eu-west-1")

@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent
 # second set names it.
 LEVELS = [
     {"__init__"},
-    {"errors", "settings", "places", "ion_values", "clock", "digest", "files"},
+    {"errors", "settings", "places", "ion_values", "clock", "digest", "files", "access"},
     {"_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "answers", "context",
      "signature", "endpoints", "stand_ins", "freshness", "ion_scanner", "ion_binary"},
     {"startup", "workers", "tls", "ion_text"},
@@ -42,7 +42,16 @@ LATE = {  # inside functions only
     ("extension", "ion"),
 }
 
-REQUEST_SIDE = {"_lane", "context", "listener", "request", "response", "handler", "protocol"}
+REQUEST_SIDE = {
+    "_lane",
+    "access",
+    "context",
+    "listener",
+    "request",
+    "response",
+    "handler",
+    "protocol",
+}
 REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api",
                 "agent", "answers", "backup", "credentials", "deadline", "direct", "endpoints",
                 "exchange", "head_start", "late_client", "local", "manifest",
@@ -54,7 +63,7 @@ HOMES = {
     "urllib3": {"transport"},
     "ssl": {"tls", "exchange", "transport"},
     "_hashlib": {"digest"},
-    "hmac": {"digest"},
+    "hmac": {"digest", "access"},
     "hashlib": {"digest"},
     "httptools": {"request", "protocol"},
     "re2": {"rules"},

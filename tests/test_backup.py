@@ -156,6 +156,7 @@ def test_a_restart_serves_the_backup_and_polls_when_its_interval_has_passed(
     reply = program.get()
     assert reply.content == OLD
     assert reply.fields["configuration-version"] == "7"
+    assert 10 <= int(reply.fields["age"]) < 15
     said = email.utils.parsedate_to_datetime(reply.fields["fastext-backup"]).timestamp()
     assert abs(time.time() - 10 - said) < 5
     program.wait_for_log(f"INFO loaded the backup of '{NAME}'")
@@ -207,6 +208,8 @@ def test_and_the_backup_is_served_where_it_cannot_be_reached(agent, appconfig, t
     reply = program.get()
     assert reply.content == OLD
     assert reply.fields["fastext-backup"]
+    assert reply.fields["fastext-stale"] == "Unavailable"
+    assert int(reply.fields["age"]) >= 1000
     program.wait_for_log(f"WARN serving the backup of '{NAME}'")
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import until
 
 from fastext.logs import Log, duration
 from fastext.settings import LOG_LEVELS
@@ -73,3 +74,18 @@ def test_a_full_pipe_loses_the_line_and_holds_nobody_up():
     finally:
         process.kill()
         process.communicate()
+
+
+def test_the_log_may_be_a_file(start, appconfig, tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(b"before\n")
+    program = start(AWS_ENDPOINT_URL=appconfig.url, LOG_PATH=str(path))
+    until(lambda: b"serving on localhost" in path.read_bytes())
+    assert path.read_bytes().startswith(b"before\n[appconfig agent] ")
+    assert program.stop() == 0
+    assert program.log == ""
+
+
+def test_a_file_that_cannot_be_written_leaves_standard_error(start, appconfig, tmp_path):
+    program = start(AWS_ENDPOINT_URL=appconfig.url, LOG_PATH=str(tmp_path)).wait_serving()
+    program.wait_for_log("WARN LOG_PATH: .*Is a directory.*; the log goes to standard error")

@@ -4,6 +4,7 @@
     +-- RequestError            what the caller sent cannot be answered
     |   +-- BadRequest              400  malformed HTTP, target, escape or flag parameter
     |   +-- NotFeatureFlags         400  ?flag= on a document that is not feature flags
+    |   +-- Unauthorized            401  not the access token
     |   +-- UnknownPath             404  no such resource here
     |   +-- UnknownFlag             404  the document has no such flag
     |   +-- MethodNotAllowed        405
@@ -67,6 +68,11 @@ class BadRequest(RequestError):
 
 class NotFeatureFlags(RequestError):
     status = 400
+
+
+class Unauthorized(RequestError):
+    status = 401
+    fields = ((b"WWW-Authenticate", b"Bearer"),)  # RFC 6750 section 3
 
 
 class UnknownPath(RequestError):

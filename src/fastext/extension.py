@@ -32,19 +32,20 @@ from fastext.extensions_api import member
 from fastext.handler import Handler
 from fastext.late_client import LateClient
 from fastext.listener import Listener
-from fastext.logs import Log, duration
+from fastext.logs import Log, duration, new_log
 from fastext.poller import Poller
 from fastext.protocol import Server, max_connections
 from fastext.request import WholeRequests
 from fastext.response import Date
 from fastext.session import ConfigurationSession, DataClient
 from fastext.settings import Settings
-from fastext.startup import BACKLOG, INVOKE, Start, listen
+from fastext.startup import BACKLOG, INVOKE, Start, is_loopback, listen
 from fastext.status import Status
 from fastext.workers import Workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from fastext.access import Access
     from fastext.agent import Agent
 
 try:
@@ -75,7 +76,7 @@ LONGEST_RETRY_S = 1.0
 def run(start: Start) -> int:
     """Serve until SHUTDOWN or a signal; the process's exit status."""
     settings = start.settings
-    log = Log(settings.log_level)
+    log = new_log(settings)
     kind = "Lambda Extension" if start.in_lambda else "Agent"
     log.info(f"AppConfig {kind} fastext {__version__}")
     for problem in settings.problems:
@@ -151,12 +152,14 @@ class Extension:
         )
         if agent is not None:
             agent.poller = self._poller
-        handler = Handler(
-            cache, agent.fetch if agent else self._poller.fetch, log, __version__, status
-        )
+        access = new_access(settings)
+        fetch = agent.fetch if agent else self._poller.fetch
+        handler = Handler(cache, fetch, log, __version__, status, access)
         date = Date()
-        # Reads are logged at debug, one by one, and the lane would answer without a word.
-        self._lane = None if log.debugging else Lane(handler.lookup, WholeRequests().accept, date)
+        # Reads are logged at debug, one by one, and the lane would answer without a word; nor does
+        # it know who may read.
+        laned = not log.debugging and access is None
+        self._lane = Lane(handler.lookup, WholeRequests().accept, date) if laned else None
         self._server = Server(loop, handler, max_connections(), date, self._lane)
         self._listener = Listener(loop, self._server, BACKLOG)
         self._events = threading.Thread(target=self._follow_events, name="events", daemon=True)
@@ -204,12 +207,17 @@ class Extension:
         sockets = [socket.socket(fileno=os.dup(raw.fileno())) for raw in self._start.sockets]
         await self._listener.start(sockets)
         if sockets:
-            self._log.info(f"serving on localhost:{self._start.port}")
+            self._log.info(f"serving on {shown_host(self._start.host)}:{self._start.port}")
+            if self._settings.access_token is None and not all(map(is_loopback, sockets)):
+                self._log.warn(
+                    f"whoever reaches port {self._start.port} can read the configurations: "
+                    "ACCESS_TOKEN is not set, and HTTP_HOST is not localhost"
+                )
 
     async def _serve_again(self) -> None:
         """Try the port once more, where it was taken at the start."""
         try:
-            self._start.sockets = listen(self._start.port)
+            self._start.sockets = listen(self._start.port, self._start.host)
             await self._serve()
         except PortTaken as fault:
             self._log.debug(fault.message)
@@ -338,6 +346,21 @@ class Extension:
             f"started in {started}: registered {registered}, serving {serving}, "
             f"prefetched {prefetched}"
         )
+
+
+def shown_host(host: str) -> str:
+    """As it stands in a URL, where `all` is any address of the machine."""
+    if host == "all":
+        return "0.0.0.0"  # noqa: S104
+    return f"[{host}]" if ":" in host else host
+
+
+def new_access(settings: Settings) -> "Access | None":
+    if settings.access_token is None:
+        return None
+    from fastext.access import Access
+
+    return Access(settings.access_token)
 
 
 def new_agent(

@@ -20,6 +20,7 @@ from fastext.errors import (
     MethodNotAllowed,
     NotFeatureFlags,
     RequestError,
+    Unauthorized,
     UnknownFlag,
 )
 from fastext.logs import Log, duration
@@ -27,6 +28,7 @@ from fastext.response import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from fastext.access import Access
     from fastext.rules import VariantFlags
 
 NO_STORE = b"Cache-Control: no-store\r\n"
@@ -49,9 +51,10 @@ class Handler:
 
     `fetch` takes a key and gives an awaitable of its document, or raises our errors; it merges
     concurrent calls for one key. `version` is what `/ping` tells, `status` what `/status` does.
+    `access` guards all but `/ping`.
     """
 
-    __slots__ = ("_cache", "_fetch", "_indexing", "_log", "_ping", "_status")
+    __slots__ = ("_access", "_cache", "_fetch", "_indexing", "_log", "_ping", "_status")
 
     def __init__(
         self,
@@ -60,12 +63,14 @@ class Handler:
         log: Log,
         version: str,
         status: Callable[[], dict[str, object]] = dict,
+        access: "Access | None" = None,
     ) -> None:
         self._cache = cache
         self._fetch = fetch
         self._log = log
         self._indexing: dict[Document, asyncio.Task[FlagIndex | None]] = {}
         self._status = status
+        self._access = access
         self._ping = {"version": version}
 
     def handle(self, method: bytes, target: bytes, fields: Fields = ()) -> Reply | Awaitable[Reply]:
@@ -73,6 +78,8 @@ class Handler:
 
         `fields` are the request's, by lower-case name.
         """
+        if self._access is not None and not (self._access.granted(fields) or is_ping(target)):
+            return response.error(Unauthorized("the access token is missing or wrong"))
         if method not in (b"GET", b"HEAD"):
             name, shown = method[:_SHOWN].decode("latin-1"), target[:_SHOWN].decode("latin-1")
             message = f"method {name} is not allowed, use GET or HEAD (for '{shown}')"
@@ -84,7 +91,7 @@ class Handler:
         """The reply to a GET of `target`, or None where it must be fetched first; never raises."""
         try:
             path = origin_form(target)
-            if path == b"/ping" or path.startswith(b"/ping?"):
+            if path.partition(b"?")[0] == b"/ping":
                 return response.json(200, {**self._ping})
             if path == b"/status" or path.startswith(b"/status?"):
                 return response.json(200, self._status(), NO_STORE, fleeting=True)
@@ -181,6 +188,14 @@ def evaluated(route: Route, document: Document, variants: "VariantFlags", fields
                 document.replies.clear()
             document.replies[known] = reply
     return reply
+
+
+def is_ping(target: bytes) -> bool:
+    """Whether a target is that of the health check."""
+    try:
+        return origin_form(target).partition(b"?")[0] == b"/ping"
+    except BadRequest:
+        return False
 
 
 def origin_form(target: bytes) -> bytes:

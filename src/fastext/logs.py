@@ -7,6 +7,7 @@ are escaped: nothing that a caller or a service sends can forge a line. The form
 the wording are those that tools search for in the real agent's logs.
 """
 
+import contextlib
 import os
 import select
 import sys
@@ -14,6 +15,10 @@ import time
 from collections.abc import Callable
 
 from fastext.settings import LOG_LEVELS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fastext.settings import Settings
 
 TRACE, DEBUG, INFO, WARN, ERROR, FATAL, NONE = range(len(LOG_LEVELS))
 
@@ -41,6 +46,17 @@ def write_stderr(line: bytes) -> None:
             line = line[os.write(2, line[:_PIPE_BYTES]) :]
     except OSError:
         return
+
+
+def file_writer(path: str) -> Callable[[bytes], None]:
+    """What appends lines to a file, which is made if it is missing. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def write(line: bytes) -> None:
+        with contextlib.suppress(OSError):  # a full disk must not end us
+            os.write(descriptor, line)
+
+    return write
 
 
 class Log:
@@ -97,6 +113,18 @@ class Log:
         stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(self._now()))
         line = f"[appconfig agent] {stamp} {LOG_LEVELS[level].upper()} {printable(message)}\n"
         self._write(line.encode("utf-8", "backslashreplace"))
+
+
+def new_log(settings: "Settings") -> Log:
+    """The log, in its file or, where there is none to be had, on standard error."""
+    if not settings.log_path:
+        return Log(settings.log_level)
+    try:
+        return Log(settings.log_level, file_writer(settings.log_path))
+    except OSError as fault:
+        log = Log(settings.log_level)
+        log.warn(f"LOG_PATH: {fault}; the log goes to standard error")
+        return log
 
 
 def printable(text: str) -> str:

@@ -103,6 +103,10 @@ def _data_client(text: str) -> str:
     return text.lower()
 
 
+def _host(text: str) -> str:
+    return text.lower()
+
+
 def _flag(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError("is neither true nor false")
@@ -234,6 +238,13 @@ class Variable:
 VARIABLES = (
     Variable("HTTP_PORT", "http_port", parse_port, "2772", "port",
              "Port of the local HTTP server."),
+    Variable("HTTP_HOST", "http_host", _host, "", "host",
+             "Where to listen: localhost, all, an address or a host name. Without it: all in "
+             "containers of ECS and Kubernetes, else localhost."),
+    Variable("ACCESS_TOKEN", "access_token", _text, "", "text",
+             "What callers must send as 'Authorization: Bearer ...', but for /ping.", secret=True),
+    Variable("LOG_PATH", "log_path", _text, "", "path",
+             "File for the log, instead of standard error."),
     Variable("LOG_LEVEL", "log_level", _log_level, "info", "level",
              "What is logged: trace, debug, info, warn, error, fatal or none."),
     Variable("MAX_CONNECTIONS", "max_connections", _count, "3", "connections",
@@ -318,6 +329,9 @@ class Settings:
     """
 
     http_port: int
+    http_host: str | None
+    access_token: str | None
+    log_path: str | None
     log_level: str
     max_connections: int
     poll_interval_s: float

@@ -43,18 +43,23 @@ SEND_BUFFER_BYTES = 128 * 1024
 MANAGED_INSTANCES = "lambda-managed-instances"
 
 
+# Variables that ECS and Kubernetes set in every container.
+CONTAINERS = ("ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI",
+              "KUBERNETES_SERVICE_HOST")  # fmt: skip
+
+
 class Start:
     """What has happened before the rest of the program was loaded.
 
-    `sockets` listen on `port`, or there are none and `port_fault` says why. `api` is the
+    `sockets` listen on `port` of `host`, or there are none and `port_fault` says why. `api` is the
     Extensions API, or None outside Lambda; `events` are those that the extension is registered
     for, and `api_fault` says why it is not. `head_start` holds the retrievals that are under way.
     Times are in seconds of the monotonic clock; `usual_switch_interval_s` is what holds but during
     the start.
     """
 
-    __slots__ = ("api", "api_fault", "environ", "events", "head_start", "port", "port_fault",
-                 "registered_at", "settings", "sockets", "started_at",
+    __slots__ = ("api", "api_fault", "environ", "events", "head_start", "host", "port",
+                 "port_fault", "registered_at", "settings", "sockets", "started_at",
                  "usual_switch_interval_s")  # fmt: skip
 
     def __init__(self, environ: "dict[str, str]") -> None:
@@ -62,6 +67,7 @@ class Start:
         self.started_at = self.registered_at = time.monotonic()
         self.settings = Settings.from_env(environ, in_lambda=self.in_lambda)
         self.port = self.settings.http_port
+        self.host = self.settings.http_host or self._default_host()
         self.head_start: HeadStart | None = None
         self.usual_switch_interval_s = sys.getswitchinterval()
         self.sockets: list[_socket.socket] = []
@@ -69,6 +75,11 @@ class Start:
         self.api: ExtensionsApi | None = None
         self.api_fault: ExtensionsApiError | None = None
         self.events: tuple[str, ...] = ()
+
+    def _default_host(self) -> str:
+        """Containers are reached from beside them, and so not by their own loopback."""
+        containers = any(self.environ.get(name) for name in CONTAINERS)
+        return "all" if containers and not self.in_lambda else "localhost"
 
     @property
     def in_lambda(self) -> bool:
@@ -82,7 +93,7 @@ def main() -> int:
     if not start.in_lambda and len(sys.argv) > 1:
         return usage(sys.argv[1:])
     try:
-        start.sockets = listen(start.port)
+        start.sockets = listen(start.port, start.host)
     except PortTaken as fault:
         start.port_fault = fault
     if not start.in_lambda:
@@ -133,14 +144,29 @@ def usage(arguments: "list[str]") -> int:
     return 2
 
 
-def listen(port: int) -> "list[_socket.socket]":
-    """Sockets that listen on 127.0.0.1, and on ::1 where the sandbox has it. Raises PortTaken."""
-    sockets = [listen_on(_socket.AF_INET, "127.0.0.1", port)]
+def listen(port: int, host: str = "localhost") -> "list[_socket.socket]":
+    """Sockets that listen on `host`: localhost, all, an address or a name. Raises PortTaken."""
+    if host in ("localhost", "all"):
+        ipv4, ipv6 = ("127.0.0.1", "::1") if host == "localhost" else ("0.0.0.0", "::")  # noqa: S104
+        sockets = [listen_on(_socket.AF_INET, ipv4, port)]
+        try:
+            # Some clients turn "localhost" into ::1 first.
+            return [*sockets, listen_on(_socket.AF_INET6, ipv6, port)]
+        except PortTaken:
+            return sockets
     try:
-        # Some clients turn "localhost" into ::1 first.
-        return [*sockets, listen_on(_socket.AF_INET6, "::1", port)]
-    except PortTaken:
-        return sockets
+        found = _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
+    except OSError as fault:
+        raise PortTaken(f"cannot listen on '{host}': {fault.strerror}; see HTTP_HOST") from None
+    sockets = []
+    for family, address in dict.fromkeys((one[0], one[4][0]) for one in found):
+        try:
+            sockets.append(listen_on(family, str(address), port))
+        except PortTaken:
+            for sock in sockets:
+                sock.close()
+            raise
+    return sockets
 
 
 def listen_on(family: int, host: str, port: int) -> _socket.socket:
@@ -163,6 +189,12 @@ def listen_on(family: int, host: str, port: int) -> _socket.socket:
             "AWS_APPCONFIG_EXTENSION_HTTP_PORT"
         ) from None
     return sock
+
+
+def is_loopback(sock: "_socket.socket") -> bool:
+    """Whether only this machine reaches a listening socket."""
+    address = str(sock.getsockname()[0])
+    return address.startswith("127.") or address == "::1"
 
 
 def register(start: Start, name: str) -> None:
