@@ -3,57 +3,27 @@
 import asyncio
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fastext import poller as module
+from fastext import schedule
 from fastext.cache import Cache
 from fastext.clock import Moment
 from fastext.deadline import Deadline
 from fastext.document import read_document
 from fastext.errors import (
     AccessDenied,
-    InvalidUpstreamRequest,
     NotFound,
-    Throttled,
     TimedOut,
     TooManyConfigurations,
     Unavailable,
     UpstreamError,
 )
 from fastext.logs import Log
-from fastext.poller import Poller, due, first_retrieval, memory_of, next_wait
+from fastext.poller import Poller
+from fastext.schedule import memory_of
 from fastext.session import Retrieved
 
 KEY = ("a", "e", "c")
 NAME = "a:e:c"
-
-
-# ---------------------------------------------------------------- decisions
-
-TIMES = st.floats(0, 1e9)
-
-
-@given(TIMES, TIMES, TIMES, TIMES, st.floats(0.1, 1e5))
-def test_something_is_due_when_either_clock_says_so(m0, w0, m1, w1, wait_s):
-    now, since = Moment(m1, w1), Moment(m0, w0)
-    assert due(since, wait_s, now) == (m1 - m0 >= wait_s or w1 - w0 >= wait_s)
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "fault", "wait"),
-    [(45, 0, None, 45), (45, 60, None, 60), (45, 15, None, 45), (15, 15, TimedOut("x"), 15),
-     (15, 0, Unavailable("x"), 15), (15, 0, NotFound("x"), 60), (300, 0, AccessDenied("x"), 300),
-     (15, 0, InvalidUpstreamRequest("x"), 60)],
-)  # fmt: skip
-def test_the_longer_interval_holds_and_refusals_wait_longer(ours, theirs, fault, wait):
-    assert next_wait(ours, theirs, fault, 1 if fault else 0) == wait
-
-
-@given(st.integers(1, 100))
-def test_throttling_backs_off_at_random_within_bounds(failures):
-    wait = next_wait(45, 0, Throttled("x"), failures)
-    assert 45 <= wait <= 45 + max(600, 45 * 2)
 
 
 # ---------------------------------------------------------------- the poller
@@ -336,7 +306,7 @@ def test_the_number_of_configurations_is_bounded_and_failures_make_room(scene, m
 
 
 def test_with_timers_every_configuration_polls_by_itself(scene, monkeypatch):
-    monkeypatch.setattr(module, "JITTER", 0.0)
+    monkeypatch.setattr(schedule, "JITTER", 0.0)
     s = scene(timers=True, c=[got(b"x"), Unavailable("x"), got(b"y")])
     timers = []
     s.loop.call_later = lambda delay, call, *arguments: (
@@ -351,23 +321,6 @@ def test_with_timers_every_configuration_polls_by_itself(scene, monkeypatch):
         s.workers.run()
         assert s.cache.get(KEY).content == expected
     assert len(timers) == 1
-
-
-@pytest.mark.parametrize("fault", [Unavailable("x"), Throttled("x")])
-def test_a_first_retrieval_rides_out_transient_failures(fault):
-    session = Session([fault, fault, got(b"x")])
-    answer = first_retrieval(session, Deadline(60))
-    assert answer is not None
-    assert answer.content == b"x"
-
-
-def test_but_not_for_ever_and_not_others():
-    session = Session([Unavailable("x")] * 3)
-    with pytest.raises(Unavailable):
-        first_retrieval(session, Deadline(60))
-    session = Session([NotFound("x")])
-    with pytest.raises(NotFound):
-        first_retrieval(session, Deadline(60))
 
 
 # ---------------------------------------------------------------- freshness

@@ -7,7 +7,7 @@ import pytest
 
 from dev.service import ROOT
 from dev.variables import with_table
-from fastext import errors, poller, protocol, request
+from fastext import errors, protocol, request, schedule
 
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -63,7 +63,7 @@ def test_the_published_limits_are_those_of_the_code():
     assert f"content of a request | {request.MAX_CONTENT_BYTES // 1024} KiB" in text
     assert f"wait | {protocol.MAX_PIPELINED}," in text
     assert f"less {protocol.RESERVED_DESCRIPTORS}, at most {protocol.MAX_CONNECTIONS_EVER}" in text
-    assert f"within {poller.REFUSED_MEMORY_S:.0f} s after 400" in text
+    assert f"within {schedule.REFUSED_MEMORY_S:.0f} s after 400" in text
 
 
 def test_every_status_is_published():

@@ -68,12 +68,12 @@ def test_an_ordinary_function_loads_nothing_of_what_only_few_ask_for():
 
 
 def test_a_port_is_taken_on_both_loopbacks():
-    sockets = listen(free := _free_port())
+    sockets = listen(free := _free_port(), "localhost", [])
     try:
         assert all(sock.getsockname()[1] == free for sock in sockets)
         assert sockets[0].getsockname()[0] == "127.0.0.1"
         with pytest.raises(PortTaken, match=f"127.0.0.1 port {free}: .*HTTP_PORT"):
-            listen(free)
+            listen(free, "localhost", [])
     finally:
         for sock in sockets:
             sock.close()
@@ -107,3 +107,20 @@ def test_where_the_program_cannot_be_loaded_it_stays_and_says_why(tmp_path, appc
         assert program.log.count("FATAL") == 1
     finally:
         program.stop()
+
+
+def test_a_stranger_on_the_other_loopback_is_told_of():
+    free = _free_port()
+    try:
+        stranger = socket.create_server(("::1", free), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("SKIPPED: this machine has no IPv6 loopback")
+    problems = []
+    with stranger:
+        (ours,) = listen(free, "localhost", problems)
+        ours.close()
+    (problem,) = problems
+    assert problem.startswith(
+        f"cannot listen on ::1 port {free}: Address already in use; stop what"
+    )
+    assert problem.endswith("; only 127.0.0.1 is served")

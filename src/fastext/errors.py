@@ -197,4 +197,8 @@ class ExtensionsApiError(LifecycleError):
 
 
 class PortTaken(LifecycleError):
-    pass
+    """The port cannot be listened on; `in_use` says that another process does."""
+
+    def __init__(self, message: str, *, in_use: bool = False) -> None:
+        super().__init__(message)
+        self.in_use = in_use

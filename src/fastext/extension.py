@@ -79,7 +79,7 @@ def run(start: Start) -> int:
     log = new_log(settings)
     kind = "Lambda Extension" if start.in_lambda else "Agent"
     log.info(f"AppConfig {kind} fastext {__version__}")
-    for problem in settings.problems:
+    for problem in (*settings.problems, *start.problems):
         log.warn(problem)
     if start.api_fault is not None:
         log.fatal(f"not registered with Lambda: {start.api_fault.message}")
@@ -217,7 +217,7 @@ class Extension:
     async def _serve_again(self) -> None:
         """Try the port once more, where it was taken at the start."""
         try:
-            self._start.sockets = listen(self._start.port, self._start.host)
+            self._start.sockets = listen(self._start.port, self._start.host, [])
             await self._serve()
         except PortTaken as fault:
             self._log.debug(fault.message)

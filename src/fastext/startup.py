@@ -15,6 +15,7 @@ import gc
 import posix
 import sys
 import time
+from errno import EADDRINUSE
 
 from fastext import __version__
 from fastext.errors import ExtensionsApiError, PortTaken
@@ -51,15 +52,15 @@ CONTAINERS = ("ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI",
 class Start:
     """What has happened before the rest of the program was loaded.
 
-    `sockets` listen on `port` of `host`, or there are none and `port_fault` says why. `api` is the
-    Extensions API, or None outside Lambda; `events` are those that the extension is registered
-    for, and `api_fault` says why it is not. `head_start` holds the retrievals that are under way.
-    Times are in seconds of the monotonic clock; `usual_switch_interval_s` is what holds but during
-    the start.
+    `sockets` listen on `port` of `host`, or there are none and `port_fault` says why; `problems`
+    has lines for the log. `api` is the Extensions API, or None outside Lambda; `events` are those
+    that the extension is registered for, and `api_fault` says why it is not. `head_start` holds the
+    retrievals that are under way. Times are in seconds of the monotonic clock;
+    `usual_switch_interval_s` is what holds but during the start.
     """
 
     __slots__ = ("api", "api_fault", "environ", "events", "head_start", "host", "port",
-                 "port_fault", "registered_at", "settings", "sockets", "started_at",
+                 "port_fault", "problems", "registered_at", "settings", "sockets", "started_at",
                  "usual_switch_interval_s")  # fmt: skip
 
     def __init__(self, environ: "dict[str, str]") -> None:
@@ -75,6 +76,7 @@ class Start:
         self.api: ExtensionsApi | None = None
         self.api_fault: ExtensionsApiError | None = None
         self.events: tuple[str, ...] = ()
+        self.problems: list[str] = []
 
     def _default_host(self) -> str:
         """Containers are reached from beside them, and so not by their own loopback."""
@@ -93,7 +95,7 @@ def main() -> int:
     if not start.in_lambda and len(sys.argv) > 1:
         return usage(sys.argv[1:])
     try:
-        start.sockets = listen(start.port, start.host)
+        start.sockets = listen(start.port, start.host, start.problems)
     except PortTaken as fault:
         start.port_fault = fault
     if not start.in_lambda:
@@ -144,15 +146,20 @@ def usage(arguments: "list[str]") -> int:
     return 2
 
 
-def listen(port: int, host: str = "localhost") -> "list[_socket.socket]":
-    """Sockets that listen on `host`: localhost, all, an address or a name. Raises PortTaken."""
+def listen(port: int, host: str, problems: "list[str]") -> "list[_socket.socket]":
+    """Sockets that listen on `host`: localhost, all, an address or a name.
+
+    `problems` gets a line where it is served in part only. Raises PortTaken.
+    """
     if host in ("localhost", "all"):
         ipv4, ipv6 = ("127.0.0.1", "::1") if host == "localhost" else ("0.0.0.0", "::")  # noqa: S104
         sockets = [listen_on(_socket.AF_INET, ipv4, port)]
         try:
             # Some clients turn "localhost" into ::1 first.
             return [*sockets, listen_on(_socket.AF_INET6, ipv6, port)]
-        except PortTaken:
+        except PortTaken as fault:
+            if fault.in_use:  # by a stranger, who answers those clients in our place
+                problems.append(f"{fault.message}; only {ipv4} is served")
             return sockets
     try:
         found = _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
@@ -186,7 +193,8 @@ def listen_on(family: int, host: str, port: int) -> _socket.socket:
             sock.close()
         raise PortTaken(
             f"cannot listen on {host} port {port}: {fault.strerror}; stop what uses it, or set "
-            "AWS_APPCONFIG_EXTENSION_HTTP_PORT"
+            "AWS_APPCONFIG_EXTENSION_HTTP_PORT",
+            in_use=fault.errno == EADDRINUSE,
         ) from None
     return sock
 
