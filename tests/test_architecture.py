@@ -17,7 +17,7 @@ LEVELS = [
     {"__init__"},
     {"errors", "settings", "places", "ion_values", "clock", "digest", "files", "access"},
     {"_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "answers", "context",
-     "signature", "endpoints", "stand_ins", "freshness", "ion_scanner", "ion_binary"},
+     "signature", "endpoints", "stand_ins", "freshness", "patience", "ion_scanner", "ion_binary"},
     {"startup", "workers", "tls", "ion_text"},
     {"ion"},
     {"rules"},

@@ -8,6 +8,7 @@
     |   +-- UnknownPath             404  no such resource here
     |   +-- UnknownFlag             404  the document has no such flag
     |   +-- MethodNotAllowed        405
+    |   +-- RequestTimeout          408  it has not come whole in time
     |   +-- ContentTooLarge         413
     |   +-- TargetTooLong           414
     |   +-- HeadTooLarge            431
@@ -86,6 +87,10 @@ class UnknownFlag(RequestError):
 class MethodNotAllowed(RequestError):
     status = 405
     fields = ((b"Allow", b"GET, HEAD"),)  # RFC 9110 section 15.5.6 demands the field
+
+
+class RequestTimeout(RequestError):
+    status = 408
 
 
 class ContentTooLarge(RequestError):

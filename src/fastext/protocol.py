@@ -27,10 +27,12 @@ from fastext.errors import (
     ContentTooLarge,
     HeadTooLarge,
     RequestError,
+    RequestTimeout,
     TargetTooLong,
     TooManyConnections,
 )
 from fastext.handler import Handler
+from fastext.patience import READING_S, REQUEST_S, Patience
 from fastext.request import MAX_CONTENT_BYTES, TOKEN_BYTES, Head, read_head
 from fastext.response import Reply
 
@@ -72,7 +74,8 @@ class Server:
     `lane` answers what it can before the protocol looks at it; None leaves all to the protocol.
     """
 
-    __slots__ = ("_closed", "date", "handler", "lane", "limit", "loop", "open")
+    __slots__ = ("_closed", "date", "handler", "lane", "limit", "loop", "open",
+                 "patience")  # fmt: skip
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class Server:
         self.limit = limit
         self.date = date
         self.lane = lane
+        self.patience = Patience(loop)
         self.open: set[HttpProtocol] = set()
         self._closed: asyncio.Future[None] | None = None
 
@@ -106,6 +110,7 @@ class Server:
         return self._closed
 
     def lost(self, protocol: "HttpProtocol") -> None:
+        self.patience.forget(protocol)
         self.open.discard(protocol)
         if not self.open and self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
@@ -131,7 +136,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
 
     __slots__ = ("_awaiting_content", "_buffer", "_chunked", "_content_left", "_empty_lines",
                  "_exchanges", "_finished", "_first", "_linger", "_no_more", "_paused", "_scanned",
-                 "_server", "_transport", "_writable")  # fmt: skip
+                 "_server", "_transport", "_unread", "_writable")  # fmt: skip
 
     _transport: asyncio.Transport
 
@@ -144,6 +149,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         self._exchanges: deque[_Exchange] = deque()
         self._paused = False  # our reading
         self._writable = True
+        self._unread = 0  # bytes of replies, when they last were too many
         self._no_more = False  # the peer has sent all that it will
         self._finished = False  # no further request is read
         self._linger: asyncio.TimerHandle | None = None
@@ -193,9 +199,14 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writable = self.idle = False
+        self._unread = self._transport.get_write_buffer_size()
+        patience = self._server.patience
+        patience.forget(self)
+        patience.expect(self, READING_S)
 
     def resume_writing(self) -> None:
         self._writable = True
+        self._server.patience.forget(self)
         self._flush()
         self._advance()
 
@@ -206,6 +217,18 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         self._exchanges.clear()
         if self._linger is not None:
             self._linger.cancel()
+
+    def too_slow(self) -> None:
+        """A request has not come whole in time, or a reply is not read."""
+        if self._writable:
+            self._refuse(RequestTimeout(f"the request is not complete after {REQUEST_S:.0f} s"))
+            return
+        unread = self._transport.get_write_buffer_size()
+        if unread < self._unread:
+            self._unread = unread
+            self._server.patience.expect(self, READING_S)
+        else:
+            self._transport.abort()
 
     def close(self) -> None:
         """Send what is ready and close."""
@@ -229,11 +252,14 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
                     self._flush()
                 break
             self._answer(head)
+            self._server.patience.forget(self)  # what follows is another request
         # The lane may answer the next request if nothing is half done here.
         self.idle = self._server.lane is not None and not (
             self._buffer or self._exchanges or self._awaiting_content or self._finished
         )
         self._set_paused(not (self._writable and len(self._exchanges) < MAX_PIPELINED))
+        if (self._buffer or self._awaiting_content) and self._writable and not self._paused:
+            self._server.patience.expect(self, REQUEST_S)
 
     def _set_paused(self, paused: bool) -> None:
         if paused == self._paused or self._no_more or self._transport.is_closing():
