@@ -76,6 +76,8 @@ class Native:
         say(f"{self._target.name}: compiling {len(units)} files")
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = list(pool.map(self._compile, range(len(units)), units))
+        for old in set(self._folder.glob("*.o")) - set(objects):
+            old.unlink()
         say(f"{self._target.name}: linking")
         return self._link(objects, wheels)
 
