@@ -22,24 +22,6 @@ SHARED_OBJECT = next(Path(orjson.__file__).parent.glob("*.so"))
 X86_64, ARM64 = ARCHITECTURES["x86_64"], ARCHITECTURES["arm64"]
 
 
-def executable(path, text):
-    path.write_text(text)
-    path.chmod(0o755)
-
-
-@pytest.fixture
-def path_with(tmp_path, monkeypatch):
-    """Puts a program of a test's own before all others."""
-
-    def path_with(name, script):
-        folder = tmp_path / "bin"
-        folder.mkdir(exist_ok=True)
-        executable(folder / name, f"#!/bin/sh\n{script}\n")
-        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-    return path_with
-
-
 # -- inputs
 
 

@@ -14,24 +14,6 @@ from layer.sbom import own_version
 ROOT = Path(__file__).parent.parent
 
 
-def executable(path, text):
-    path.write_text(text)
-    path.chmod(0o755)
-
-
-@pytest.fixture
-def path_with(tmp_path, monkeypatch):
-    """Puts a program of a test's own before all others."""
-
-    def path_with(name, script):
-        folder = tmp_path / "bin"
-        folder.mkdir(exist_ok=True)
-        executable(folder / name, f"#!/bin/sh\n{script}\n")
-        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-    return path_with
-
-
 @pytest.fixture
 def built(tmp_path):
     """A folder with two archives, as good as any for being published."""
