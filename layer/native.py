@@ -186,7 +186,8 @@ class Native:
         if unit.source.name == "frozen.c":
             content += (self._folder / "frozen.bin").read_bytes()
         # Headers come from pinned inputs, or from beside a source that is one.
-        key = hashlib.sha256(f"{command} {self._roots.stamp(self._target)}".encode() + content).hexdigest()
+        stamp = f"{command} {self._roots.stamp(self._target)}"
+        key = hashlib.sha256(stamp.encode() + content).hexdigest()
         output = self._folder / f"{number:03}-{unit.source.stem}-{key[:16]}.o"
         if not output.exists():
             partial = output.with_suffix(".partial")
