@@ -40,7 +40,7 @@ class PlainBundle:
     def make(self) -> None:
         """Make it, unless it is there. Raises Missing."""
         stamp = self.folder / "made-of"
-        digest = hashlib.sha256(self._roots.stamp.encode())
+        digest = hashlib.sha256(self._roots.stamp(self._host).encode())
         sources = sorted((ROOT / "src/fastext").glob("*.p[yx]*"))
         for source in sources:
             digest.update(source.read_bytes())

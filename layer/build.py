@@ -20,8 +20,8 @@ from layer.lock import Input
 from layer.native import Native
 from layer.progress import run, say
 from layer.roots import Roots
+from layer.tree import SOURCE, dotted
 
-SOURCE = tree.PROJECT / "src"
 COMPILED = {
     "httptools.parser.parser": "httptools",
     "httptools.parser.url_parser": "httptools",
@@ -99,12 +99,6 @@ def freeze(target: Architecture, roots: Roots, folder: Path) -> list[Module]:
         return path[source] or origins[file.relative_to(source).parts[0].removesuffix(".py")]
 
     return [Module(m["name"], origin(Path(m["file"])), m["bytes"]) for m in report["modules"]]
-
-
-def dotted(file: Path) -> str:
-    """The name of the module in `file`."""
-    parts = file.relative_to(SOURCE).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def compiled_sources(folder: Path) -> list[str]:

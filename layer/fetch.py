@@ -34,8 +34,14 @@ def fetch(inputs: Sequence[Input], folder: Path, archive: Archive) -> None:
     say(f"fetching {len(missing)} of {len(inputs)} pinned inputs")
     with tempfile.TemporaryDirectory(dir=folder) as name:
         arrival = Path(name)
-        _fetch_debian(missing, arrival, archive)
-        _fetch_pypi([entry for entry in missing if entry.origin == "pypi"], arrival)
+        try:
+            _fetch_debian(missing, arrival, archive)
+            _fetch_pypi([entry for entry in missing if entry.origin == "pypi"], arrival)
+        except LayerError as fault:
+            raise LayerError(
+                f"{fault}\nA pinned version that is gone has a successor: renew the lock with "
+                "./build_layer.sh --update-lock"
+            ) from None
         for entry in missing:
             path = arrival / entry.file
             if not path.exists() or lock.sha256(path) != entry.sha256:
@@ -47,23 +53,17 @@ def fetch(inputs: Sequence[Input], folder: Path, archive: Archive) -> None:
 
 
 def _fetch_debian(missing: Sequence[Input], arrival: Path, archive: Archive) -> None:
-    try:
-        for architecture in DEBIAN_ARCHITECTURES:
-            wanted = [
-                f"{entry.name}:{architecture}={entry.version}"
-                for entry in missing
-                if entry.origin == "debian" and entry.architecture == architecture
-            ]
-            if wanted:
-                archive.download(wanted, arrival)
-        sources = {e.name: e.version for e in missing if e.origin == "debian-source"}
-        for source, version in sources.items():
-            archive.download_source(f"{source}={version}", arrival)
-    except LayerError as fault:
-        raise LayerError(
-            f"{fault}\nA pinned version that is gone from the archive has a successor: renew the "
-            "lock with ./build_layer.sh --update-lock"
-        ) from None
+    for architecture in DEBIAN_ARCHITECTURES:
+        wanted = [
+            f"{entry.name}:{architecture}={entry.version}"
+            for entry in missing
+            if entry.origin == "debian" and entry.architecture == architecture
+        ]
+        if wanted:
+            archive.download(wanted, arrival)
+    sources = {e.name: e.version for e in missing if e.origin == "debian-source"}
+    for source, version in sources.items():
+        archive.download_source(f"{source}={version}", arrival)
 
 
 def _fetch_pypi(missing: Sequence[Input], arrival: Path) -> None:
@@ -71,7 +71,8 @@ def _fetch_pypi(missing: Sequence[Input], arrival: Path) -> None:
         options = [] if entry.file.endswith(".tar.gz") else _platform(entry.architecture)
         requirement = arrival / "requirement.txt"
         requirement.write_text(f"{entry.name}=={entry.version} --hash=sha256:{entry.sha256}\n")
-        _pip(["--no-deps", "--require-hashes", *options, "-r", str(requirement)], arrival)
+        _pip(["--no-deps", "--require-hashes", *options, "-r", str(requirement)], arrival,
+             f"fetching {entry.name} {entry.version}")  # fmt: skip
 
 
 def renew(folder: Path, archive: Archive) -> None:
@@ -140,9 +141,9 @@ def _platform(debian: str) -> list[str]:
     return [*options, "--abi", "cp313", "--abi", "abi3", "--abi", "none"]
 
 
-def _pip(arguments: Iterable[str], folder: Path) -> None:
+def _pip(arguments: Iterable[str], folder: Path, what: str = "pip download") -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    run([*command, "--dest", folder, *arguments], what="pip download")
+    run([*command, "--dest", folder, *arguments], what=what)
 
 
 def needed(

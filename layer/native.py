@@ -76,6 +76,8 @@ class Native:
         say(f"{self._target.name}: compiling {len(units)} files")
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = list(pool.map(self._compile, range(len(units)), units))
+        for old in set(self._folder.glob("*.o")) - set(objects):
+            old.unlink()
         say(f"{self._target.name}: linking")
         return self._link(objects, wheels)
 
@@ -184,7 +186,8 @@ class Native:
         if unit.source.name == "frozen.c":
             content += (self._folder / "frozen.bin").read_bytes()
         # Headers come from pinned inputs, or from beside a source that is one.
-        key = hashlib.sha256(f"{command} {self._roots.stamp}".encode() + content).hexdigest()
+        stamp = f"{command} {self._roots.stamp(self._target)}"
+        key = hashlib.sha256(stamp.encode() + content).hexdigest()
         output = self._folder / f"{number:03}-{unit.source.stem}-{key[:16]}.o"
         if not output.exists():
             partial = output.with_suffix(".partial")

@@ -62,10 +62,11 @@ class Roots:
     def sdist(self, name: str) -> Path:
         return self.cache / "roots" / name
 
-    @property
-    def stamp(self) -> str:
-        """Changes with every input."""
-        return hashlib.sha256("".join(e.sha256 for e in self._inputs).encode()).hexdigest()
+    def stamp(self, target: Architecture) -> str:
+        """Changes with every input that a build for `target` takes."""
+        architectures = ("all", self._host.debian, target.debian)
+        digests = [e.sha256 for e in self._inputs if e.architecture in architectures]
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
 
     @property
     def tools(self) -> Path:

@@ -21,6 +21,7 @@ from layer.contents import (
 from layer.roots import Roots
 
 PROJECT = Path(__file__).resolve().parent.parent
+SOURCE = PROJECT / "src"
 
 
 def assemble(
@@ -36,9 +37,8 @@ def assemble(
     wheels = roots.wheels(target)
     for path in sorted(wheels.rglob("*.so")):
         place(path, python / path.relative_to(wheels), 0o755)
-    source = PROJECT / "src"
-    for path in sorted(source.glob("fastext/**/*.pem")):
-        place(path, python / path.relative_to(source), 0o644)
+    for path in sorted(SOURCE.glob("fastext/**/*.pem")):
+        place(path, python / path.relative_to(SOURCE), 0o644)
     place(wheels / "botocore/cacert.pem", python / "botocore/cacert.pem", 0o644)
     models(wheels / "botocore/data", python / "botocore/data")
     licences(opt / "fastext/licenses", roots, target, packages)
@@ -116,3 +116,9 @@ def files_of_licence(folder: Path) -> list[Path]:
     pattern = re.compile(r"(licen[cs]e|notice|copying)", re.I)
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     return [path for path in paths if path.is_file() and pattern.match(path.name)]
+
+
+def dotted(file: Path) -> str:
+    """The name of the module in `file`."""
+    parts = file.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

@@ -12,6 +12,7 @@ from layer.contents import MAX_UNPACKED_MB, MAX_ZIPPED_MB
 from layer.errors import LayerError
 from layer.progress import say
 from layer.sbom import own_version
+from layer.tree import SOURCE, dotted
 
 FILES = Path(__file__).with_name("files.txt")
 LIBRARIES = "/opt/fastext/lib"
@@ -106,10 +107,13 @@ def wrong_version(opt: Path, target: Architecture) -> list[str]:
     if runner is None:
         say(f"SKIPPED: {target.name} cannot be run here (apt-get install qemu-user-static)")
         return []
+    files = [path for path in SOURCE.rglob("*.p[yx]*") if path.suffix in (".py", ".pyx")]
+    modules = sorted({dotted(path) for path in files if path.stem != "__main__"})
+    canary = CANARY.format(python=str(opt / "fastext/python"), modules=modules)
     faults = []
     for code, expected in (
         (["--version"], f"fastext {own_version()}"),
-        (["--interpreter", CANARY.format(python=str(opt / "fastext/python"))], "all loaded"),
+        (["--interpreter", canary], "all loaded"),
     ):
         answer = subprocess.run(
             [*runner, *command, *code], capture_output=True, text=True, check=False, env={}
@@ -121,14 +125,14 @@ def wrong_version(opt: Path, target: Architecture) -> list[str]:
 
 # Everything that may be loaded late, loaded at once.
 CANARY = """
-import sys
+import importlib, sys
 sys._stdlib_dir = {python!r}
 sys.path[:] = [{python!r}]
-import orjson, uvloop, httptools, encodings.idna
-import fastext.extension, fastext.direct, fastext.last_resort, fastext.stand_ins, fastext.usage
-import fastext.access, fastext.agent, fastext.variants
+import encodings.idna, httptools, orjson, uvloop
+import fastext.stand_ins
 with fastext.stand_ins.stand_ins():
-    import fastext.client
+    for name in {modules!r}:
+        importlib.import_module(name)
 session = fastext.client.new_session("eu-west-1")
 for service in "appconfigdata", "sts":
     session.create_client(service, "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")

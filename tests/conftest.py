@@ -1,8 +1,10 @@
 """Fixtures that several test files share."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import trustme
@@ -74,6 +76,20 @@ def secure(authority: trustme.CA) -> Iterator[FakeAppConfig]:
     with FakeAppConfig(context) as service:
         service.deploy("shop", "production", "features", b"{}")
         yield service
+
+
+@pytest.fixture
+def path_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Puts a shell script of a test's own before all other programs of its name."""
+
+    def path_with(name: str, script: str) -> None:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    return path_with
 
 
 FLAGS = b'{"dark_mode":{"enabled":true,"level":1e2},"old":{"enabled":false},"new":{"enabled":true}}'

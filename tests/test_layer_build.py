@@ -2,7 +2,6 @@
 
 import ast
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -17,29 +16,10 @@ from layer.architecture import ARCHITECTURES
 from layer.errors import LayerError
 from layer.freeze import IMPORT, absolute, postpone
 from layer.lock import Input
-from layer.sbom import own_version
 
 ROOT = Path(__file__).parent.parent
 SHARED_OBJECT = next(Path(orjson.__file__).parent.glob("*.so"))
 X86_64, ARM64 = ARCHITECTURES["x86_64"], ARCHITECTURES["arm64"]
-
-
-def executable(path, text):
-    path.write_text(text)
-    path.chmod(0o755)
-
-
-@pytest.fixture
-def path_with(tmp_path, monkeypatch):
-    """Puts a program of a test's own before all others."""
-
-    def path_with(name, script):
-        folder = tmp_path / "bin"
-        folder.mkdir(exist_ok=True)
-        executable(folder / name, f"#!/bin/sh\n{script}\n")
-        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-    return path_with
 
 
 # -- inputs
@@ -158,6 +138,31 @@ def test_relative_names_are_resolved(name, package, result):
     assert absolute(name, package) == result
 
 
+def test_an_import_can_wait_until_a_function_needs_it():
+    source = "import os\nimport ast\ndef f():\n    return ast.parse('1')\ndef g():\n    return 1\n"
+    tree = ast.parse(source)
+    postpone(tree, {"ast"})
+    assert ast.unparse(tree).splitlines() == [
+        "import os", "", "def f():", "    import ast", "    return ast.parse('1')", "",
+        "def g():", "    return 1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import ast\nx = ast.parse",
+        "import ast\ndef f(x=ast.parse): pass",
+        "import ast\nclass C(ast.NodeVisitor): pass",
+        "import ast as a\ndef f(): return a",
+        "from ast import parse",
+    ],
+)
+def test_an_import_that_is_needed_at_once_cannot_wait(source):
+    with pytest.raises(ValueError, match="ast"):
+        postpone(ast.parse(source), {"ast"})
+
+
 # -- the archive
 
 
@@ -226,99 +231,3 @@ def test_an_archive_over_its_budget_is_refused(tmp_path, monkeypatch):
     (tmp_path / "opt" / "file").write_bytes(bytes(2001))
     faults = verify.wrong_sizes(path, tmp_path / "opt")
     assert [fault.split()[0] for fault in faults] == ["zipped", "unpacked"]
-
-
-# -- publishing
-
-
-@pytest.fixture
-def built(tmp_path):
-    """A folder with two archives, as good as any for being published."""
-    for target in ARCHITECTURES:
-        (tmp_path / f"fastext-{target}.zip").touch()
-    return tmp_path
-
-
-def publish(folder, *arguments):
-    return subprocess.run(
-        [ROOT / "build_layer.sh", "--output", folder, *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHON": sys.executable},
-        timeout=60,
-    )
-
-
-def test_a_dry_run_prints_every_call_and_makes_none(built, path_with):
-    path_with("aws", "echo called >&2; exit 1")
-    answer = publish(built, "--publish", "eu-west-1,us-east-1", "--dry-run", "--public")
-    assert answer.returncode == 0, answer.stderr
-    calls = [line for line in answer.stdout.splitlines() if line.startswith("aws ")]
-    operations = [call.split()[4] for call in calls]
-    each = ["publish-layer-version", "add-layer-version-permission", "put-parameter"]
-    assert operations == [*each, "put-parameter"] * 4
-    assert [call.split()[2] for call in calls] == ["eu-west-1"] * 8 + ["us-east-1"] * 8
-    for architecture in ARCHITECTURES:
-        for which in (own_version(), "latest"):
-            assert answer.stdout.count(f"--name /fastext/layer/{architecture}/{which} ") == 2
-    assert not (built / "layers.json").exists()
-
-
-def test_publishing_notes_the_arns(built, path_with):
-    arn = "arn:aws:lambda:eu-west-1:1:layer:fastext-arm64:7"
-    path_with("aws", f'echo "$@" >> {built}/calls; case "$*" in *publish*) echo {arn};; esac')
-    answer = publish(built, "--publish", "eu-west-1", "--arch", "arm64")
-    assert answer.returncode == 0, answer.stderr
-    assert json.loads((built / "layers.json").read_text()) == {
-        "version": own_version(),
-        "layers": {"arm64": {"eu-west-1": arn}},
-    }
-    calls = (built / "calls").read_text()
-    assert f"fileb://{built}/fastext-arm64.zip" in calls
-    assert calls.count(f"--value {arn}") == 2
-    assert "add-layer-version-permission" not in calls
-
-
-def test_what_the_aws_command_line_refuses_is_said(built, path_with):
-    path_with("aws", "echo 'AccessDenied: no' >&2; exit 254")
-    answer = publish(built, "--publish", "eu-west-1")
-    assert answer.returncode == 1
-    assert "AccessDenied: no" in answer.stderr
-    assert not (built / "layers.json").exists()
-
-
-def test_a_missing_tool_is_named_with_its_package(tmp_path):
-    (tmp_path / "bin").mkdir()
-    for name in ("sh", "dirname"):
-        (tmp_path / "bin" / name).symlink_to(f"/bin/{name}")
-    answer = subprocess.run(
-        [ROOT / "build_layer.sh"], capture_output=True, text=True,
-        env={"PATH": str(tmp_path / "bin"), "PYTHON": sys.executable}, timeout=60,
-    )  # fmt: skip
-    assert answer.returncode == 1
-    assert "apt-get is missing" in answer.stderr
-
-
-def test_an_import_can_wait_until_a_function_needs_it():
-    source = "import os\nimport ast\ndef f():\n    return ast.parse('1')\ndef g():\n    return 1\n"
-    tree = ast.parse(source)
-    postpone(tree, {"ast"})
-    assert ast.unparse(tree).splitlines() == [
-        "import os", "", "def f():", "    import ast", "    return ast.parse('1')", "",
-        "def g():", "    return 1",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import ast\nx = ast.parse",
-        "import ast\ndef f(x=ast.parse): pass",
-        "import ast\nclass C(ast.NodeVisitor): pass",
-        "import ast as a\ndef f(): return a",
-        "from ast import parse",
-    ],
-)
-def test_an_import_that_is_needed_at_once_cannot_wait(source):
-    with pytest.raises(ValueError, match="ast"):
-        postpone(ast.parse(source), {"ast"})

@@ -85,8 +85,8 @@ def test_init_invocations_a_change_and_shutdown(emulate, features, client):
     emulator.wait_for_log("updated cache data for 'shop:production:features'")
     assert emulator.invoke({"path": FEATURES}) == json.loads(CHANGED)
     assert features.count(START) == 1
-    assert "retrieved initial data for 'shop:production:features'" in emulator.log
-    assert "started in " in emulator.log
+    emulator.wait_for_log("retrieved initial data for 'shop:production:features'")
+    emulator.wait_for_log("started in ")
     emulator.shut_down()
     assert emulator.extension_status == 0
 
@@ -103,7 +103,7 @@ def test_the_executable_itself_is_launched(emulate, features):
 def test_by_default_only_amazons_roots_are_trusted(emulate, features, client):
     emulator = emulate(features.url, FASTEXT_DATA_CLIENT=client)
     assert emulator.invoke({"path": FEATURES}) == "no answer"
-    assert "no trusted connection" in emulator.log
+    emulator.wait_for_log("no trusted connection")
     assert features.count(START) == 0
     emulator.shut_down()
     assert emulator.extension_status == 0
