@@ -13,6 +13,7 @@ from test_request import MALFORMED
 from fastext import response
 from fastext._lane import Lane
 from fastext.protocol import (
+    MAX_CHUNKED_BYTES,
     MAX_CONNECTIONS_EVER,
     MAX_EMPTY_LINES,
     MAX_HEAD_BYTES,
@@ -230,6 +231,10 @@ CONVERSATIONS = [
         (get(fields=b"Content-Length: 0\r\n") + get(b"/b"), [b"/a", b"/b"], False),
         (get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n")
          + b"3\r\nxyz\r\n0\r\nT: r\r\n\r\n" + get(b"/b"), [b"/a"], True),
+        (get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n"
+         + get(fields=b"Connection: upgrade\r\nUpgrade: h2c\r\n"), [b"/a"], True),
+        (get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n"
+         + get(b"l:1", method=b"CONNECT"), [b"/a"], True),
         (get(b"http://l:1/a"), [b"http://l:1/a"], False),
         (get(fields=b"Connection: Upgrade\r\nUpgrade: h2c\r\n") + get(b"/b"),
          [b"/a", b"/b"], False),
@@ -340,6 +345,31 @@ def test_limits_have_their_statuses(scene, raw, status):
     ((got, fields, _),) = scene.replies()
     assert got == status
     assert (fields.get(b"connection") == b"close") == (status != 200)
+
+
+def test_the_limit_of_chunked_content_ends_with_it(scene):
+    chunked = get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n") + b"1\r\nx\r\n0\r\n\r\n"
+    size = MAX_CONTENT_BYTES
+    scene.send(chunked + get(method=b"POST", fields=b"Content-Length: %d\r\n" % size) + b"x" * size)
+    assert targets(scene.replies()) == echo(b"/a")
+
+
+@pytest.mark.parametrize("endless", [b"A: b\r\n", b"1;" + b"x" * 1000 + b"\r\nx\r\n"])
+def test_chunks_and_trailers_without_end_are_refused(scene, endless):
+    begin = b"0\r\n" if endless.startswith(b"A") else b""
+    scene.send(get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n") + begin)
+    for _ in range(MAX_CHUNKED_BYTES // len(endless) + 2):
+        scene.send(endless)
+    assert [status for status, *_ in scene.replies()] == [413]
+    assert scene.transport.shut
+
+
+def test_content_in_chunks_of_one_byte_is_read(scene):
+    scene.send(get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n"))
+    for _ in range(16):
+        scene.send(b"1\r\nx\r\n" * (MAX_CONTENT_BYTES // 16))
+    scene.send(b"0\r\n\r\n")
+    assert targets(scene.replies()) == echo(b"/a")
 
 
 def test_over_the_limit_a_connection_is_told_so(loop):

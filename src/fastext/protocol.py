@@ -41,6 +41,9 @@ MAX_REQUEST_LINE_BYTES = 8 * 1024
 # Go's and nginx's defaults are larger; a client of ours has no reason for more fields than these.
 MAX_HEAD_BYTES = 32 * 1024
 
+# Sizes, extensions and trailers count here, and even chunks of one byte stay below: six bytes each.
+MAX_CHUNKED_BYTES = 8 * MAX_CONTENT_BYTES
+
 # Some old clients send one after the content of a request; a peer that sends nothing else is none.
 MAX_EMPTY_LINES = 16
 
@@ -368,31 +371,38 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
 
 
 class _ChunkedContent:
-    """Reads chunked content to its end (RFC 9112 section 7.1), by httptools."""
+    """Reads chunked content to its end (RFC 9112 section 7.1), by httptools.
 
-    __slots__ = ("_complete", "_parser", "_size")
+    What comes behind the end is another message, and changes nothing.
+    """
+
+    __slots__ = ("_complete", "_fed", "_parser", "_size")
 
     def __init__(self) -> None:
         self._complete = False
-        self._size = 0
+        self._size = self._fed = 0
         self._parser = httptools.HttpRequestParser(self)
         self._parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        self._size += len(body)
+        if not self._complete:
+            self._size += len(body)
 
     def on_message_complete(self) -> None:
         self._complete = True
 
     def feed(self, data: bytes) -> bool:
         """Whether the content is complete. Raises BadRequest or ContentTooLarge."""
+        self._fed += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as fault:
-            if not self._complete:  # what follows the content is not read
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
+            if not self._complete:
                 raise BadRequest(f"malformed chunked content: {fault}") from None
         if self._size > MAX_CONTENT_BYTES:
             raise ContentTooLarge(f"content of over {MAX_CONTENT_BYTES} bytes is not read")
+        if not self._complete and self._fed > MAX_CHUNKED_BYTES:
+            raise ContentTooLarge(f"over {MAX_CHUNKED_BYTES} bytes of chunks are not read")
         return self._complete
 
 
