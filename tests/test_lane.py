@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_protocol import HOST, Scene, get
+from scene import HOST, Scene, get
 from test_request import MALFORMED
 
 from fastext import response
