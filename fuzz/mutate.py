@@ -16,7 +16,8 @@ NUMBERS = (b"0", b"-0", b"1", b"9", b"-1", b"00", b"127", b"128", b"255", b"256"
            b"0x10", b"1_000", b"+1", b"." , b"1.", b"9" * 400)  # fmt: skip
 BYTES = (b"\0", b"\x01", b"\t", b"\x0b", b"\n", b"\r", b"\r\n", b" ", b'"', b"'", b"%", b"&", b"+",
          b",", b":", b";", b"=", b"?", b"#", b"\\", b"\x7f", b"\x80", b"\xc0\x80", b"\xc3\xbc",
-         b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b"\xf4\x90\x80\x80", b"\xff", b"\xe2\x80\xa8")  # fmt: skip
+         b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b"\xf4\x90\x80\x80", b"\xff",
+         b"\xe2\x80\xa8")  # fmt: skip
 
 
 def mutate(data: bytes, random: Random, words: Sequence[bytes], others: Sequence[bytes]) -> bytes:

@@ -218,6 +218,31 @@ def test_content_in_chunks_of_one_byte_is_read(scene):
     assert targets(scene.replies()) == echo(b"/a")
 
 
+HEAD_END = MAX_HEAD_BYTES - len(get(fields=b"A: \r\n")) + 4
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"GET " + b"x" * 5000 + b"\n" + b"x" * 4000, 400),
+        (b"GET " + b"x" * 9000 + b"\n", 414),
+        (b"GET / HTTP/1.1\r\nA: \n" + b"x" * MAX_HEAD_BYTES, 400),
+        (b"GET / HTTP/1.1\r\nA: " + b"x" * MAX_HEAD_BYTES + b"\n", 431),
+        (get(fields=b"A: " + b"a" * HEAD_END + b"\r\n"), 200),
+        (get(fields=b"A: " + b"a" * (HEAD_END + 1) + b"\r\n"), 431),
+        (get(fields=b"Transfer-Encoding: chunked\r\n") + b"10001\r\n" + b"x" * 65537 + b"zz", 413),
+        (get(fields=b"Transfer-Encoding: chunked\r\n") + b"10000\r\n" + b"x" * 65536 + b"zz", 400),
+    ],
+    ids=["LF in a long line", "LF behind a long line", "LF in a long head", "LF behind a long head",
+         "longest head", "longer head", "malformed behind long content", "malformed content"],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [1, 3, 4096, 10**6])
+def test_of_two_faults_the_first_is_told_however_they_arrive(scene, raw, status, size):
+    scene.send(*[raw[place : place + size] for place in range(0, len(raw), size)])
+    ((got, *_),) = scene.replies()
+    assert got == status
+
+
 def test_over_the_limit_a_connection_is_told_so(loop):
     scene = Scene(loop, limit=2)
     scene.connect()

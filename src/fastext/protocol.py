@@ -394,13 +394,15 @@ class _ChunkedContent:
     def feed(self, data: bytes) -> bool:
         """Whether the content is complete. Raises BadRequest or ContentTooLarge."""
         self._fed += len(data)
+        failed = None
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
-            if not self._complete:
-                raise BadRequest(f"malformed chunked content: {fault}") from None
+            failed = fault
         if self._size > MAX_CONTENT_BYTES:
             raise ContentTooLarge(f"content of over {MAX_CONTENT_BYTES} bytes is not read")
+        if failed is not None and not self._complete:
+            raise BadRequest(f"malformed chunked content: {failed}")
         if not self._complete and self._fed > MAX_CHUNKED_BYTES:
             raise ContentTooLarge(f"over {MAX_CHUNKED_BYTES} bytes of chunks are not read")
         return self._complete
@@ -414,13 +416,20 @@ def check_limits(buffer: bytes, end: int) -> None:
     """
     if buffer and buffer[0] not in TOKEN_BYTES and buffer[0] != 0x0D:
         raise BadRequest("the request line does not begin with a method")
+    # Of several faults the first is told, so that it does not matter how the bytes have arrived.
     line_end = buffer.find(b"\r\n", 0, MAX_REQUEST_LINE_BYTES)
     if line_end < 0 and len(buffer) >= MAX_REQUEST_LINE_BYTES:
+        _refuse_bare_lf(buffer, MAX_REQUEST_LINE_BYTES)
         raise TargetTooLong(f"the request line is longer than {MAX_REQUEST_LINE_BYTES} bytes")
-    if (end if end >= 0 else len(buffer)) > MAX_HEAD_BYTES:
+    # Three bytes more may be the begin of the head's end.
+    if (end if end >= 0 else len(buffer) - 3) > MAX_HEAD_BYTES:
+        _refuse_bare_lf(buffer, MAX_HEAD_BYTES + 3)
         raise HeadTooLarge(f"the header fields are longer than {MAX_HEAD_BYTES} bytes")
+    _refuse_bare_lf(buffer, end + 4 if end >= 0 else len(buffer))
+
+
+def _refuse_bare_lf(buffer: bytes, end: int) -> None:
     # RFC 9112 section 2.2 lets a server take a bare LF for a line end; two readers who decide
     # differently about it are a way to smuggle requests, so it is refused, at once.
-    known = (0, end + 4) if end >= 0 else (0,)
-    if buffer.count(b"\n", *known) != buffer.count(b"\r\n", *known):
+    if buffer.count(b"\n", 0, end) != buffer.count(b"\r\n", 0, end):
         raise BadRequest("malformed HTTP: a line ends in a bare LF")
