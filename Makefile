@@ -6,11 +6,12 @@ PYTHON ?= python3
 HTTP_PORT ?= 2772
 ARGS ?=
 ARCH ?= all
+SECONDS ?= 60
 
 BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxi)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-local test test-layer test-samples lint bench bench-quick bench-instructions clean
+.PHONY: help run run-local test test-layer test-samples lint fuzz bench bench-quick bench-instructions clean
 
 help:
 	@echo "make run     run fastext against a local AppConfig service, on port $(HTTP_PORT);"
@@ -21,6 +22,7 @@ help:
 	@echo "             for one architecture: make test-layer ARCH=x86_64"
 	@echo "make test-samples  check the samples under examples/ by the tools that they are for"
 	@echo "make lint    ruff, cython-lint, mypy, stubtest, shellcheck"
+	@echo "make fuzz    fuzz each target for a minute; for an hour, one: make fuzz SECONDS=3600 ARGS=rules"
 	@echo "make bench   run the microbenchmarks; a part: make bench ARGS='--only wire'"
 	@echo "make bench-quick          the same with fewer rounds, in three minutes"
 	@echo "make bench-instructions   count instructions; against the kept ones: ARGS=--check"
@@ -67,6 +69,12 @@ lint: .venv/ready
 	@if command -v shellcheck > /dev/null; then echo "shellcheck"; shellcheck dev/*.sh build_layer.sh tests/built_layer/function/bootstrap .ci/run; \
 		else echo "SKIPPED shellcheck: it is not installed (apt-get install shellcheck)"; fi
 
+fuzz: .venv/ready
+	@.venv/bin/python -c 'import atheris' 2> /dev/null \
+		|| .venv/bin/python -m pip install -qq --disable-pip-version-check --editable ".[fuzz]" \
+		|| echo "!!! atheris CANNOT BE INSTALLED here" >&2
+	@.venv/bin/python -m fuzz --seconds $(SECONDS) $(ARGS)
+
 bench: .venv/ready
 	@.venv/bin/python -m benches $(ARGS)
 
@@ -78,8 +86,8 @@ bench-instructions: .venv/ready
 
 clean:
 	rm -rf .venv .venv-service .venv-samples .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
-	rm -rf src/*.egg-info src/fastext/*.so src/fastext/*.c
-	find src dev layer tests benches -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf fuzz/findings src/*.egg-info src/fastext/*.so src/fastext/*.c
+	find src dev layer tests benches fuzz -name __pycache__ -prune -exec rm -rf {} +
 
 # The compiled modules go first: setuptools does not see that compiler options have changed.
 .venv/ready: $(BUILT_FROM)

@@ -130,7 +130,7 @@ def test_without_an_expiration_they_are_kept(endpoint, clock):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no JSON", b"[]", b"{}", b'{"AccessKeyId": "a"}',
+    "content", [b"", b"no JSON", b"[]", b"[" * 100_000, b"{}", b'{"AccessKeyId": "a"}',
                 b'{"AccessKeyId":"a","SecretAccessKey":"canary","Expiration":"never"}'],
 )  # fmt: skip
 def test_an_answer_that_cannot_be_read_is_not_shown(endpoint, clock, content):

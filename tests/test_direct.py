@@ -16,7 +16,7 @@ from fakes.faults import Raw, Status
 from fastext.credentials import Container, Fixed
 from fastext.deadline import Deadline
 from fastext.direct import DirectAppConfigData, plan
-from fastext.errors import AccessDenied, FastextError, Unavailable
+from fastext.errors import AccessDenied, FastextError, Unavailable, UpstreamError
 from fastext.settings import Settings
 
 LAMBDA = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-1",
@@ -183,6 +183,7 @@ ANSWERS = [
     (START, http_answer(201, b'{"InitialConfigurationToken":null}', {})),
     (START, http_answer(201, b"", {})),
     (START, http_answer(400, b'{"message":"m"}', {})),
+    (START, http_answer(400, b'{"message":"\\ud800"}', {})),
     (START, http_answer(400, b'{"__type":"a#BadRequestException","Message":"m"}', {})),
     (START, http_answer(400, b'{"code":"ThrottlingException:x"}', {})),
     (START, http_answer(403, b"plain", {"x-amzn-ErrorType": "a.b#AccessDeniedException:http://x"})),
@@ -214,6 +215,13 @@ def test_an_answer_means_what_it_means_to_botocore(client_of, appconfig, operati
         else:
             outcomes.append(got if operation == START else [getattr(got, n) for n in got.__slots__])
     assert outcomes[0] == outcomes[1]
+
+
+def test_an_answer_nested_too_deeply_is_a_fault_of_upstream(client_of, appconfig):
+    appconfig.fail_always(START, Raw(http_answer(400, b"[" * 100_000, {})))
+    for client in (client_of(appconfig), aws.client_of(appconfig, kind="botocore")):
+        with pytest.raises(UpstreamError):
+            begin(client)
 
 
 # ---------------------------------------------------------------- clock and credentials

@@ -539,6 +539,7 @@ def test_what_is_no_timestamp(text):
         (b'{"99999999999": "gt"}', "a symbol ID that is none"),
         (b'{"14": 1}', "no text for symbol ID 14"),
         (b'{"14": ""}', "no text for symbol ID 14"),
+        (rb'{"14": "\ud800"}', "no text for symbol ID 14"),
     ],
 )
 def test_the_file_of_symbols(content, message):

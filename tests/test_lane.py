@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_protocol import HOST, Scene, get
+from scene import HOST, Scene, get
 from test_request import MALFORMED
 
 from fastext import response
@@ -204,6 +204,21 @@ def test_a_reply_that_does_not_vary_is_looked_up_once(varied):
     for number in range(10):
         varied.answer(get(b"/same", fields=b"Context: a=%d\r\n" % number))
     assert len(varied.asked) == 1
+
+
+def test_who_says_nonsense_of_itself_harms_nobody_else():
+    class Fussy(World):
+        def lookup(self, target, fields=()):
+            bad = (b"context", b"bad") in fields
+            return response.Reply(400 if bad else 200, b"", b"", varies=not bad)
+
+    world = Fussy()
+    for fields, status in [
+        (b"Context: bad\r\n", b"400"),
+        (b"", b"200"),
+        (b"Context: a=1\r\n", b"200"),
+    ] * 3:
+        assert world.answer(get(fields=fields))[0].startswith(b"HTTP/1.1 " + status)
 
 
 def test_replies_to_many_contexts_are_bounded_in_bytes():

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 import uvloop
-from test_protocol import CONVERSATIONS, EchoHandler, echo, get, read_replies
+from scene import EchoHandler, get, read_replies
+from test_protocol import CONVERSATIONS, echo
 from test_request import MALFORMED
 
 from fastext import protocol

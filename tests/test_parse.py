@@ -260,7 +260,8 @@ def scanned(monkeypatch):
 
 FRAGMENTS = [
     b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b" ", b"\n", b"\t", b"\x0b", b"true", b"false",
-    b"null", b"0", b"-", b"1", b".", b"e", b"E", b"+", b"-0", b"1.5", b"1e5", b"01", b'"enabled"',
+    b"null", b"0", b"-", b"1", b".", b"e", b"E", b"+", b"-0", b"1.5", b"1e5", b"01", b"1e400",
+    b'"enabled"',
     b'"_variants"', b'"a"', b'"\\u00e9"', b'"\\ud83d\\ude00"', b'"\\ud83d"', b'"\\udc00"',
     b'"\\u12"', b'"\\x"', b'"\xc3\xa9"', b'"\xf0\x9f\x98\x80"', b'"\xed\xa0\x80"', b'"\xc0\x80"',
     b'"\xf4\x90\x80\x80"', b'"\x1f"', b'"\x7f"', b'{"enabled":true}', b'"a":{"enabled":false}',
@@ -291,12 +292,19 @@ def test_the_scanner_s_verdict_of_a_value_is_orjson_s(value):
      (b'{"a":{"enabled":1,"enabled":true}}', True), (b'{"a":{"enabled":true,"enabled":1}}', False),
      (b'{"a":1,"a":{"enabled":true}}', True), (b'{"a":{"\\u0065nabled":true}}', True),
      (b'{"a":{"\\u005fvariants":[]}}', True), (b'{"\\u0061":{"enabled":true},"a":1}', False),
+     (b'{"a":{"\\u0065nabled":true,"x":1e308}}', True),
+     (b'{"a":{"\\u0065nabled":true,"x":-1e309}}', False),
+     (b'{"a":{"enabled":true,"x":1e-400}}', True), (b'{"a":{"enabled":true,"x":1E400}}', False),
+     (b'{"a":{"enabled":true,"x":' + b"9" * 308 + b"}}", True),
+     (b'{"a":{"enabled":true,"x":' + b"9" * 310 + b"}}", False),
      (b'{"a":{"enabled":true}},', False), (b'{"a":{"enabled":true,}}', False),
      (b'{"a":{"enabled":true},}', False), (b'{"a":{"enabled":tru}}', False), (b'{"a":{', False),
      (b'{"a":{"enabled":true,"x":[1,]}}', False), (b'{"a":{"enabled":true,"x":-}}', False)],
 )  # fmt: skip
-def test_large_documents_are_told_by_the_scanner(scanned, content, flags):
-    assert (index_flags(content) is not None) == flags
+def test_large_documents_are_told_by_the_scanner(monkeypatch, content, flags):
+    for scanned_above in (_parse.DECODED_BYTES, -1):
+        monkeypatch.setattr(_parse, "DECODED_BYTES", scanned_above)
+        assert (index_flags(content) is not None) == flags
 
 
 @pytest.mark.parametrize("depth", [100, 1000, 1020, 1030, 100_000])

@@ -1,175 +1,22 @@
 """HTTP on a connection: framing, order, limits and endings, however the bytes arrive."""
 
-import asyncio
-import contextlib
 import itertools
-import socket
-from collections import deque
 
-import h11
 import pytest
+from scene import Scene, get, read_replies
 from test_request import MALFORMED
 
-from fastext import response
-from fastext._lane import Lane
 from fastext.protocol import (
+    MAX_CHUNKED_BYTES,
     MAX_CONNECTIONS_EVER,
     MAX_EMPTY_LINES,
     MAX_HEAD_BYTES,
     MAX_PIPELINED,
     MAX_REQUEST_LINE_BYTES,
     RESERVED_DESCRIPTORS,
-    HttpProtocol,
-    Server,
     max_connections,
 )
-from fastext.request import MAX_CONTENT_BYTES, WholeRequests
-from fastext.response import Date
-
-HOST = b"Host: l\r\n"
-
-
-def get(target=b"/a", fields=b"", method=b"GET", version=b"1.1"):
-    return b"%b %b HTTP/%b\r\n%b%b\r\n" % (method, target, version, HOST, fields)
-
-
-class Transport:
-    """What a protocol needs of a transport, with everything that it did.
-
-    The lane sends past the transport, on its socket: `sent` has both, in their order.
-    """
-
-    def __init__(self):
-        self._sent = b""
-        self._pair = ()
-        self.closed = self.shut = False
-        self.reading = True
-        self.unsent = 0
-
-    def __del__(self):
-        for sock in self._pair:
-            sock.close()
-
-    def get_extra_info(self, name):
-        assert name == "socket"
-        if not self._pair:
-            self._pair = socket.socketpair()
-            self._pair[1].setblocking(False)
-        return self._pair[0]
-
-    @property
-    def sent(self):
-        if self._pair:
-            with contextlib.suppress(BlockingIOError):
-                while chunk := self._pair[1].recv(65536):
-                    self._sent += chunk
-        return self._sent
-
-    def write(self, data):
-        assert not self.closed
-        assert not self.shut
-        self._sent = self.sent + data
-
-    def writelines(self, buffers):
-        self.write(b"".join(buffers))
-
-    def write_eof(self):
-        self.shut = True
-
-    def close(self):
-        self.closed = True
-
-    abort = close
-
-    def is_closing(self):
-        return self.closed
-
-    def get_write_buffer_size(self):
-        return self.unsent
-
-    def pause_reading(self):
-        assert self.reading
-        self.reading = False
-
-    def resume_reading(self):
-        assert not self.reading
-        self.reading = True
-
-
-class EchoHandler:
-    """Replies with the target; what begins with /later is answered when the test says so."""
-
-    def __init__(self, loop):
-        self.loop = loop
-        self.waiting = deque()
-
-    def lookup(self, target, fields=()):
-        reply = self.handle(b"GET", target)
-        if isinstance(reply, response.Reply):
-            return reply
-        self.waiting.pop()
-        return None
-
-    def handle(self, method, target, fields=()):
-        reply = response.json(200, {"target": target.decode()})
-        if target.startswith(b"/big"):
-            reply = response.Reply(200, b"", b"x" * 100_000)
-        if not target.startswith(b"/later"):
-            return reply
-        future = self.loop.create_future()
-        self.waiting.append(lambda: future.set_result(reply))
-        return future
-
-
-class Scene:
-    """A server of one connection at first; `fast` gives it the lane."""
-
-    def __init__(self, loop, limit=10, fast=False):
-        self.loop = loop
-        self.handler = EchoHandler(loop)
-        date = Date()
-        lane = Lane(self.handler.lookup, WholeRequests().accept, date) if fast else None
-        self.server = Server(loop, self.handler, limit, date, lane)
-        self.protocol, self.transport = self.connect()
-
-    def connect(self):
-        protocol, transport = HttpProtocol(self.server), Transport()
-        protocol.connection_made(transport)
-        return protocol, transport
-
-    def settle(self):
-        """Let callbacks that are ready run."""
-        for _ in range(5):
-            self.loop.run_until_complete(asyncio.sleep(0))
-
-    def send(self, *chunks):
-        for chunk in chunks:
-            if not self.transport.closed and self.transport.reading:
-                self.protocol.data_received(chunk)
-
-    def replies(self, methods=None):
-        """Every reply that was sent, as h11 reads it: status, fields, content."""
-        return read_replies(self.transport.sent, methods)
-
-
-def read_replies(sent, methods=None):
-    replies = []
-    methods = deque(methods or ())
-    while sent:
-        client = h11.Connection(h11.CLIENT)
-        method = methods.popleft() if methods else "GET"
-        client.send(h11.Request(method=method, target="/", headers=[("Host", "l")]))
-        client.send(h11.EndOfMessage())
-        client.receive_data(sent)
-        head = client.next_event()
-        assert isinstance(head, h11.Response), head
-        content = b""
-        while not isinstance(event := client.next_event(), h11.EndOfMessage):
-            assert isinstance(event, h11.Data), (event, sent)
-            content += bytes(event.data)
-        replies.append((head.status_code, dict(head.headers), content))
-        sent = client.trailing_data[0]
-    return replies
+from fastext.request import MAX_CONTENT_BYTES
 
 
 @pytest.fixture(params=[False, True], ids=["protocol alone", "with the lane"])
@@ -193,7 +40,7 @@ def ways(raw):
         yield [raw[:place], raw[place:]]
 
 
-def feed_every_way(loop, raw, methods=None):
+def feed_every_way(loop, raw, methods=()):
     """The replies to `raw` and whether the connection ended.
 
     They are the same however the bytes are cut, and whether the lane is there or not.
@@ -230,6 +77,10 @@ CONVERSATIONS = [
         (get(fields=b"Content-Length: 0\r\n") + get(b"/b"), [b"/a", b"/b"], False),
         (get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n")
          + b"3\r\nxyz\r\n0\r\nT: r\r\n\r\n" + get(b"/b"), [b"/a"], True),
+        (get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n"
+         + get(fields=b"Connection: upgrade\r\nUpgrade: h2c\r\n"), [b"/a"], True),
+        (get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n"
+         + get(b"l:1", method=b"CONNECT"), [b"/a"], True),
         (get(b"http://l:1/a"), [b"http://l:1/a"], False),
         (get(fields=b"Connection: Upgrade\r\nUpgrade: h2c\r\n") + get(b"/b"),
          [b"/a", b"/b"], False),
@@ -340,6 +191,56 @@ def test_limits_have_their_statuses(scene, raw, status):
     ((got, fields, _),) = scene.replies()
     assert got == status
     assert (fields.get(b"connection") == b"close") == (status != 200)
+
+
+def test_the_limit_of_chunked_content_ends_with_it(scene):
+    chunked = get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n") + b"1\r\nx\r\n0\r\n\r\n"
+    size = MAX_CONTENT_BYTES
+    scene.send(chunked + get(method=b"POST", fields=b"Content-Length: %d\r\n" % size) + b"x" * size)
+    assert targets(scene.replies()) == echo(b"/a")
+
+
+@pytest.mark.parametrize("endless", [b"A: b\r\n", b"1;" + b"x" * 1000 + b"\r\nx\r\n"])
+def test_chunks_and_trailers_without_end_are_refused(scene, endless):
+    begin = b"0\r\n" if endless.startswith(b"A") else b""
+    scene.send(get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n") + begin)
+    for _ in range(MAX_CHUNKED_BYTES // len(endless) + 2):
+        scene.send(endless)
+    assert [status for status, *_ in scene.replies()] == [413]
+    assert scene.transport.shut
+
+
+def test_content_in_chunks_of_one_byte_is_read(scene):
+    scene.send(get(method=b"POST", fields=b"Transfer-Encoding: chunked\r\n"))
+    for _ in range(16):
+        scene.send(b"1\r\nx\r\n" * (MAX_CONTENT_BYTES // 16))
+    scene.send(b"0\r\n\r\n")
+    assert targets(scene.replies()) == echo(b"/a")
+
+
+HEAD_END = MAX_HEAD_BYTES - len(get(fields=b"A: \r\n")) + 4
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"GET " + b"x" * 5000 + b"\n" + b"x" * 4000, 400),
+        (b"GET " + b"x" * 9000 + b"\n", 414),
+        (b"GET / HTTP/1.1\r\nA: \n" + b"x" * MAX_HEAD_BYTES, 400),
+        (b"GET / HTTP/1.1\r\nA: " + b"x" * MAX_HEAD_BYTES + b"\n", 431),
+        (get(fields=b"A: " + b"a" * HEAD_END + b"\r\n"), 200),
+        (get(fields=b"A: " + b"a" * (HEAD_END + 1) + b"\r\n"), 431),
+        (get(fields=b"Transfer-Encoding: chunked\r\n") + b"10001\r\n" + b"x" * 65537 + b"zz", 413),
+        (get(fields=b"Transfer-Encoding: chunked\r\n") + b"10000\r\n" + b"x" * 65536 + b"zz", 400),
+    ],
+    ids=["LF in a long line", "LF behind a long line", "LF in a long head", "LF behind a long head",
+         "longest head", "longer head", "malformed behind long content", "malformed content"],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [1, 3, 4096, 10**6])
+def test_of_two_faults_the_first_is_told_however_they_arrive(scene, raw, status, size):
+    scene.send(*[raw[place : place + size] for place in range(0, len(raw), size)])
+    ((got, *_),) = scene.replies()
+    assert got == status
 
 
 def test_over_the_limit_a_connection_is_told_so(loop):

@@ -104,3 +104,13 @@ def test_every_error_has_a_status_line_that_rfc_9110_has():
     for status, line in response.STATUS_LINES.items():
         HTTPStatus(status)
         assert line.startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize(
+    ("message", "details", "shown"),
+    [("no \ud800", {"Reason": "x"}, "no ?"), ("no", {"Details": {"a": 2**64}}, "no"),
+     ("no", {"Reason": "\udfff"}, "no")],
+)  # fmt: skip
+def test_an_error_that_is_not_fit_for_json_is_told_all_the_same(message, details, shown):
+    status, _, body = parsed(response.error(NotFound(message, details)))
+    assert (status, orjson.loads(body)) == (404, {"Message": shown})

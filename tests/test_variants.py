@@ -206,6 +206,16 @@ def test_malformed_json_variants_are_refused_with_the_place(flags, says):
         read_json_flags(document(**flags))
 
 
+def test_what_can_be_read_and_not_be_written_is_refused():
+    nested = "[" * 400 + "]" * 400
+    deep = {**RED, "enabled": True, "attributeValues": {"x": json.loads(nested)}}
+    with pytest.raises(ContentError, match=r"flag 'f', variant 1, .*: the JSON cannot be written"):
+        read_json_flags(document(f=variants(deep)))
+    deep_json = '{"enabled":true,"x":%s}' % nested
+    with pytest.raises(ContentError, match="flag 'f', variant 'a': the JSON cannot be written"):
+        ion(f"f::[a::[true, '''{deep_json}'''], '''{deep_json}''']")
+
+
 # ---------------------------------------------------------------- documents
 
 

@@ -85,7 +85,7 @@ cdef class Ready:
     cdef object reply           # response.Reply
     cdef bytes connection       # the Connection field's line, or nothing
     cdef readonly bint close
-    cdef bint varies            # with what the caller says of itself
+    cdef bint varies            # with what the caller says of itself, or may
     cdef long second            # for which `wire` holds the right Date
     cdef bytes wire
     cdef bytes body             # what follows `wire`, or None
@@ -300,6 +300,8 @@ cdef class Lane:
             if reply is None or reply.status >= 500 or reply.fleeting:
                 return None
             ready = Ready(reply, request.close)
+            if request.context and reply.status >= 400:
+                ready.varies = True     # the fault may be in what the caller says of itself
             # What is kept under a target is the reply to who says nothing of itself.
             if not (request.context and ready.varies):
                 self.keep(self.targets, name, ready, ready.bytes_kept())

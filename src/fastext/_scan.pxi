@@ -2,11 +2,13 @@
 # A part of _parse.pyx, which includes it.
 #
 # Valid is what RFC 8259 and orjson call so: UTF-8 without a byte order mark, no lone surrogate, no
-# control character in a string. Every function takes a place and the end of the document, and gives
-# the place just past what it has read, or NULL where that is not there.
+# control character in a string, no number beyond a double. Every function takes a place and the end
+# of the document, and gives the place just past what it has read, or NULL where that is not there.
 
+from libc.float cimport DBL_MAX_10_EXP
+from libc.math cimport isinf
 from libc.stdint cimport uint32_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free, realloc, strtod
 from libc.string cimport memcmp
 
 ctypedef const unsigned char* Cursor
@@ -131,6 +133,8 @@ cdef Cursor past_digits(Cursor cursor, Cursor end) noexcept nogil:
 
 
 cdef Cursor past_number(Cursor cursor, Cursor end) noexcept nogil:
+    cdef Cursor start = cursor
+    cdef bint large = False
     if cursor[0] == c'-':
         cursor += 1
     if cursor < end and cursor[0] == c'0':
@@ -144,6 +148,11 @@ cdef Cursor past_number(Cursor cursor, Cursor end) noexcept nogil:
         if cursor < end and (cursor[0] == c'+' or cursor[0] == c'-'):
             cursor += 1
         cursor = past_digits(cursor, end)
+        large = True
+    # It ends at the latest at the NUL that follows the bytes of a Python object.
+    if cursor != NULL and (large or cursor - start > DBL_MAX_10_EXP):
+        if isinf(strtod(<const char*>start, NULL)):
+            return NULL
     return cursor
 
 

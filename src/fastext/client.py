@@ -277,7 +277,7 @@ def translated(operation: str) -> Iterator[None]:
         raise Unavailable(
             f"{operation}: no Region; set AWS_APPCONFIG_EXTENSION_SERVICE_REGION or AWS_REGION"
         ) from fault
-    except ResponseParserError as fault:
+    except (ResponseParserError, RecursionError) as fault:
         # Its text holds the answer itself, and with it perhaps a token.
         raise Unavailable(f"{operation}: the answer cannot be read") from fault
     except (BotoCoreError, ValueError) as fault:

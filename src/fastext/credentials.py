@@ -130,7 +130,7 @@ class Container:
                 got.get("Token") or "",
                 seconds_of(got["Expiration"]) if got.get("Expiration") else None,
             )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             # The answer itself may hold a secret.
             raise Unavailable(
                 f"no AWS credentials: the answer of {self._origin.url} cannot be read"

@@ -311,7 +311,7 @@ class DirectAppConfigData:
 
         try:
             value = json.loads(content) if content else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             value = {"message": content.decode("utf-8", "replace")}
         return value if isinstance(value, dict) else {}
 

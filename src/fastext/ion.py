@@ -65,6 +65,6 @@ def parse_symbols(content: bytes) -> dict[int, str]:
     for sid, text in found.items():
         if not (sid.isascii() and sid.isdecimal() and len(sid) < 11 and int(sid) <= MAX_SYMBOL_ID):
             raise ValueError(f"has a symbol ID that is none: {sid!r}")
-        if not isinstance(text, str) or not text:
+        if not isinstance(text, str) or not text or any("\ud800" <= c <= "\udfff" for c in text):
             raise ValueError(f"has no text for symbol ID {sid}")
     return {int(sid): text for sid, text in found.items()}

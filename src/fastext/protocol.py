@@ -43,6 +43,9 @@ MAX_REQUEST_LINE_BYTES = 8 * 1024
 # Go's and nginx's defaults are larger; a client of ours has no reason for more fields than these.
 MAX_HEAD_BYTES = 32 * 1024
 
+# Sizes, extensions and trailers count here, and even chunks of one byte stay below: six bytes each.
+MAX_CHUNKED_BYTES = 8 * MAX_CONTENT_BYTES
+
 # Some old clients send one after the content of a request; a peer that sends nothing else is none.
 MAX_EMPTY_LINES = 16
 
@@ -394,31 +397,40 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
 
 
 class _ChunkedContent:
-    """Reads chunked content to its end (RFC 9112 section 7.1), by httptools."""
+    """Reads chunked content to its end (RFC 9112 section 7.1), by httptools.
 
-    __slots__ = ("_complete", "_parser", "_size")
+    What comes behind the end is another message, and changes nothing.
+    """
+
+    __slots__ = ("_complete", "_fed", "_parser", "_size")
 
     def __init__(self) -> None:
         self._complete = False
-        self._size = 0
+        self._size = self._fed = 0
         self._parser = httptools.HttpRequestParser(self)
         self._parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        self._size += len(body)
+        if not self._complete:
+            self._size += len(body)
 
     def on_message_complete(self) -> None:
         self._complete = True
 
     def feed(self, data: bytes) -> bool:
         """Whether the content is complete. Raises BadRequest or ContentTooLarge."""
+        self._fed += len(data)
+        failed = None
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as fault:
-            if not self._complete:  # what follows the content is not read
-                raise BadRequest(f"malformed chunked content: {fault}") from None
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
+            failed = fault
         if self._size > MAX_CONTENT_BYTES:
             raise ContentTooLarge(f"content of over {MAX_CONTENT_BYTES} bytes is not read")
+        if failed is not None and not self._complete:
+            raise BadRequest(f"malformed chunked content: {failed}")
+        if not self._complete and self._fed > MAX_CHUNKED_BYTES:
+            raise ContentTooLarge(f"over {MAX_CHUNKED_BYTES} bytes of chunks are not read")
         return self._complete
 
 
@@ -430,13 +442,20 @@ def check_limits(buffer: bytes, end: int) -> None:
     """
     if buffer and buffer[0] not in TOKEN_BYTES and buffer[0] != 0x0D:
         raise BadRequest("the request line does not begin with a method")
+    # Of several faults the first is told, so that it does not matter how the bytes have arrived.
     line_end = buffer.find(b"\r\n", 0, MAX_REQUEST_LINE_BYTES)
     if line_end < 0 and len(buffer) >= MAX_REQUEST_LINE_BYTES:
+        _refuse_bare_lf(buffer, MAX_REQUEST_LINE_BYTES)
         raise TargetTooLong(f"the request line is longer than {MAX_REQUEST_LINE_BYTES} bytes")
-    if (end if end >= 0 else len(buffer)) > MAX_HEAD_BYTES:
+    # Three bytes more may be the begin of the head's end.
+    if (end if end >= 0 else len(buffer) - 3) > MAX_HEAD_BYTES:
+        _refuse_bare_lf(buffer, MAX_HEAD_BYTES + 3)
         raise HeadTooLarge(f"the header fields are longer than {MAX_HEAD_BYTES} bytes")
+    _refuse_bare_lf(buffer, end + 4 if end >= 0 else len(buffer))
+
+
+def _refuse_bare_lf(buffer: bytes, end: int) -> None:
     # RFC 9112 section 2.2 lets a server take a bare LF for a line end; two readers who decide
     # differently about it are a way to smuggle requests, so it is refused, at once.
-    known = (0, end + 4) if end >= 0 else (0,)
-    if buffer.count(b"\n", *known) != buffer.count(b"\r\n", *known):
+    if buffer.count(b"\n", 0, end) != buffer.count(b"\r\n", 0, end):
         raise BadRequest("malformed HTTP: a line ends in a bare LF")

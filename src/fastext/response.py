@@ -176,6 +176,14 @@ def json(
 
 
 def error(fault: FastextError) -> Reply:
-    """The status and the JSON body that tell of `fault`, in the shape of the service's errors."""
+    """The status and the JSON body that tell of `fault`, in the shape of the service's errors.
+
+    What the service said need not be fit for JSON: a message may hold half a surrogate pair, and a
+    detail an integer of over 64 bits. Then the message stays, as far as it can be written.
+    """
     fields = b"".join(b"%b: %b\r\n" % field for field in fault.fields)
-    return json(fault.status, {"Message": fault.message, **fault.details}, fields)
+    try:
+        return json(fault.status, {"Message": fault.message, **fault.details}, fields)
+    except TypeError:
+        message = fault.message.encode("utf-8", "replace").decode()
+        return json(fault.status, {"Message": message}, fields)

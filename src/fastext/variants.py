@@ -169,7 +169,7 @@ def ion_variant(item: "Value", where: str) -> Variant:
     name = name or variant_name(value)
     if not name:
         raise VariantsError(f"{at} has no `_variant` either")
-    value = with_variant_first(value, name)
+    value = with_variant_first(value, name, at)
     return Variant(name, pair[0] if len(pair) == 2 else None, value)
 
 
@@ -202,12 +202,23 @@ def variant_name(value: bytes) -> str:
     return name if type(name) is str else ""
 
 
-def with_variant_first(value: bytes, name: str) -> bytes:
-    """The JSON of a variant as it is, if it says first which one it is; else so that it does."""
+def with_variant_first(value: bytes, name: str, where: str) -> bytes:
+    """The JSON of a variant as it is, if it says first which one it is; else so that it does.
+
+    Raises VariantsError.
+    """
     if value.startswith(b'{"_variant":'):
         return value
     tree = orjson.loads(value)
-    return orjson.dumps({"_variant": tree.pop("_variant", name), **tree})
+    return as_json({"_variant": tree.pop("_variant", name), **tree}, where)
+
+
+def as_json(tree: "dict[str, Any]", where: str) -> bytes:
+    """Raises VariantsError: orjson reads what is nested deeper than it writes."""
+    try:
+        return orjson.dumps(tree)
+    except orjson.JSONEncodeError as fault:
+        raise VariantsError(f"{where}: the JSON cannot be written: {fault}") from None
 
 
 # -- JSON
@@ -227,7 +238,7 @@ def json_variant(item: "Any", where: str) -> Variant:
         raise VariantsError(f"{where}, '{name}': `attributeValues` is not an object")
     # As the service would give it: sorted, and of a disabled variant nothing but that.
     members = {"enabled": enabled, **(attributes if enabled else {})}
-    value = orjson.dumps({"_variant": name, **dict(sorted(members.items()))})
+    value = as_json({"_variant": name, **dict(sorted(members.items()))}, f"{where}, '{name}'")
     text = item.get("rule")
     if text is None:
         return Variant(name, None, value)
