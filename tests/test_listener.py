@@ -237,6 +237,31 @@ def test_refusals_leave_the_descriptors_free_that_are_reserved(monkeypatch):
         world.end()
 
 
+def test_a_connection_on_the_way_is_counted_once(monkeypatch):
+    """Where it is open already, and its adoption not yet over, the next one still has its place."""
+    world = World(fast=True, limit=2)
+    ours, theirs = socket.socketpair(), socket.socketpair()
+    connection_made = protocol.HttpProtocol.connection_made
+    refused = []
+
+    def with_another(self, transport):
+        monkeypatch.undo()
+        connection_made(self, transport)
+        world.listener._adopt(theirs[0].detach(), b"", True)
+        refused.append(len(world.listener._adopting) < 2)
+
+    try:
+        monkeypatch.setattr(protocol.HttpProtocol, "connection_made", with_another)
+        world.listener._adopt(ours[0].detach(), b"", True)
+        while not refused:
+            world.loop.run_until_complete(asyncio.sleep(0))
+        assert refused == [False]
+    finally:
+        ours[1].close()
+        theirs[1].close()
+        world.end()
+
+
 def test_without_descriptors_the_acceptor_asks_for_a_pause():
     paused = []
     lane = Lane(EchoHandler(None).lookup, WholeRequests().accept, Date())

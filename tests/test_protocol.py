@@ -218,6 +218,24 @@ def test_content_in_chunks_of_one_byte_is_read(scene):
     assert targets(scene.replies()) == echo(b"/a")
 
 
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"HEAD / HTTP/1.2\r\nHost: l\r\n\r\n", 400),
+        (b"HEAD /" + b"a" * MAX_REQUEST_LINE_BYTES, 414),
+        (b"HEAD / HTTP/1.1\r\nA: " + b"a" * MAX_HEAD_BYTES, 431),
+        (get(method=b"HEAD", fields=b"Content-Length: %d\r\n" % (MAX_CONTENT_BYTES + 1)), 413),
+        (get(method=b"HEAD", fields=b"Transfer-Encoding: chunked\r\n") + b"zz\r\n", 400),
+    ],
+    ids=["version", "line", "head", "content", "chunks"],
+)
+def test_a_refused_head_request_gets_no_content(scene, raw, status):
+    scene.send(get(), *[raw[place : place + 4096] for place in range(0, len(raw), 4096)])
+    _, (got, fields, content) = scene.replies(["GET", "HEAD"])
+    assert (got, content) == (status, b"")
+    assert int(fields[b"content-length"]) > 0
+
+
 HEAD_END = MAX_HEAD_BYTES - len(get(fields=b"A: \r\n")) + 4
 
 

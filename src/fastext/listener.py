@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 
 from fastext._lane import Acceptor
-from fastext.protocol import Server
+from fastext.protocol import HttpProtocol, Server
 
 # For so long the kernel waits for a first request, in seconds; then the connection comes as it is.
 DEFER_S = 1
@@ -35,7 +35,7 @@ class Listener:
         self._backlog = backlog
         self._sockets: list[socket.socket] = []
         self._plain: list[asyncio.Server] = []
-        self._adopting: set[asyncio.Task[None]] = set()
+        self._adopting: dict[HttpProtocol, asyncio.Task[None]] = {}
         self._acceptor: Acceptor | None = None
         if server.lane is not None and sys.platform == "linux":
             self._acceptor = Acceptor(server.lane, self._adopt, self._pause)
@@ -84,15 +84,23 @@ class Listener:
         # Over the limit a connection may still be refused, but not after an answer: nobody would
         # have asked for that. An idle one may be closed at any time (RFC 9112 section 9.3).
         room = self._server.limit + (0 if answered else MAX_REFUSED_AT_ONCE)
-        if len(self._server.open) + len(self._adopting) >= room:
+        if self._connections_at_least(room):
             os.close(descriptor)
             return
-        task = self._loop.create_task(self._connect(socket.socket(fileno=descriptor), first))
-        self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        protocol = self._server.protocol(first)
+        task = self._loop.create_task(self._connect(socket.socket(fileno=descriptor), protocol))
+        self._adopting[protocol] = task
+        task.add_done_callback(lambda _: self._adopting.pop(protocol))
 
-    async def _connect(self, sock: socket.socket, first: bytes) -> None:
+    def _connections_at_least(self, count: int) -> bool:
+        """Whether so many connections are open or on the way; for a moment one is both."""
+        open_ones = self._server.open
+        if len(open_ones) + len(self._adopting) < count:
+            return False
+        return len(open_ones.union(self._adopting)) >= count
+
+    async def _connect(self, sock: socket.socket, protocol: HttpProtocol) -> None:
         try:
-            await self._loop.connect_accepted_socket(lambda: self._server.protocol(first), sock)
+            await self._loop.connect_accepted_socket(lambda: protocol, sock)
         except OSError:
             sock.close()  # the peer has gone already

@@ -287,8 +287,11 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
                 return head
             self._content_left = head.content_length
             self._chunked = _ChunkedContent() if head.chunked else None
-        self._awaiting_content = None if self._skip_content() else head
-        return None if self._awaiting_content else head
+            self._awaiting_content = head
+        if not self._skip_content():
+            return None
+        self._awaiting_content = None
+        return head
 
     def _next_head(self) -> Head | None:
         while self._buffer.startswith(b"\r\n"):
@@ -304,9 +307,10 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         check_limits(buffer, end)
         if end < 0:
             return None
+        head = read_head(buffer[: end + 4])
         self._buffer = buffer[end + 4 :]
         self._scanned = self._empty_lines = 0
-        return read_head(buffer[: end + 4])
+        return head
 
     def _skip_content(self) -> bool:
         """Throw away content that has come; whether it was the last of it."""
@@ -348,7 +352,10 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         asyncio.ensure_future(reply, loop=self._server.loop).add_done_callback(done)
 
     def _refuse(self, fault: RequestError) -> None:
-        exchange = _Exchange(_CLOSE, last=True, more_may_come=True)
+        # What is refused still stands in the buffer, or its content does.
+        head = self._awaiting_content
+        to_head = head.method == b"HEAD" if head else self._buffer.startswith(b"HEAD ")
+        exchange = _Exchange(_CLOSE, last=True, with_body=not to_head, more_may_come=True)
         exchange.reply = response.error(fault)
         self._exchanges.append(exchange)
         self._finished = True
