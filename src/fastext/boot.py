@@ -7,7 +7,8 @@ compiled. So this one is as short as can be.
 import sys
 
 if __name__ == "__main__":  # no path leads to the package yet
-    sys.path.insert(0, __file__.rpartition("/fastext/")[0])
+    # At the end: most of what follows is the standard library's, and every place costs a look.
+    sys.path.append(__file__.rpartition("/fastext/")[0])
 
 from fastext.startup import main
 

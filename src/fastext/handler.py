@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 NO_STORE = b"Cache-Control: no-store\r\n"
 
+PING_FIELDS = b"Content-Type: application/json\r\n"
+
 # Header fields: lower-case name and value.
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -71,7 +73,8 @@ class Handler:
         self._indexing: dict[Document, asyncio.Task[FlagIndex | None]] = {}
         self._status = status
         self._access = access
-        self._ping = {"version": version}
+        # Made without a JSON module, because it may be asked before one is loaded.
+        self._ping = Reply(200, PING_FIELDS, b'{"version":"%b"}' % version.encode("ascii"))
 
     def handle(self, method: bytes, target: bytes, fields: Fields = ()) -> Reply | Awaitable[Reply]:
         """The reply, or for a document that must be fetched an awaitable of it; never raises.
@@ -92,7 +95,7 @@ class Handler:
         try:
             path = origin_form(target)
             if path.partition(b"?")[0] == b"/ping":
-                return response.json(200, {**self._ping})
+                return self._ping
             if path == b"/status" or path.startswith(b"/status?"):
                 return response.json(200, self._status(), NO_STORE, fleeting=True)
             route = parse_target(path)

@@ -11,7 +11,6 @@ import time
 from fastext._parse import parse_configuration
 from fastext.charges import Charges, CountedClient
 from fastext.deadline import Deadline
-from fastext.direct import DirectAppConfigData, plan
 from fastext.errors import RequestError
 from fastext.session import ConfigurationSession, Retrieved
 
@@ -38,12 +37,16 @@ class HeadStart:
     def __init__(self, settings: "Settings", environ: "Mapping[str, str]") -> None:
         self.keys, self.problems = keys_of(settings.prefetch_list or ())
         self.imported = threading.Event()
-        planned = plan(settings, environ)
         self.charges = Charges()
         self.client: CountedClient | None = None
-        if planned is not None:
-            direct = DirectAppConfigData(planned, self.imported.wait)
-            self.client = CountedClient(direct, self.charges)
+        if settings.data_client == "direct":
+            # Not at the top: a start with botocore has no use for it.
+            from fastext.direct import DirectAppConfigData, plan
+
+            planned = plan(settings, environ)
+            if planned is not None:
+                direct = DirectAppConfigData(planned, self.imported.wait)
+                self.client = CountedClient(direct, self.charges)
         self.sessions: dict[Key, FirstPoll] = {}
         # What more is asked for may say from where, by which role, or that there is no need.
         if self.client is not None and not settings.beyond_retrieval:
