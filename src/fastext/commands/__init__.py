@@ -1,7 +1,7 @@
 """Commands for people who own flags: `fastext explain`, `split` and `lint`.
 
 They read local files and use the engine that serves. The serving process loads nothing of this
-package; what it needs beyond fastext is the extra `fastext[cli]`, and only where something is drawn.
+package. What it needs beyond fastext is the extra `fastext[cli]`, where something is drawn.
 """
 
 TYPE_CHECKING = False

@@ -77,6 +77,19 @@ def named(node: list[Value]) -> dict[str, Value]:
     }
 
 
+def variables_of(node: Value) -> set[str]:
+    """The keys of the context that a rule reads."""
+    key = variable(node)
+    if key is not None:
+        return {key}
+    if isinstance(node, Annotated):
+        return variables_of(node.value)
+    if operator_of(node) == "exists":
+        assert isinstance(node, Sexp)
+        return {str(named(node)["key"])}
+    return set().union(*map(variables_of, node)) if isinstance(node, Sexp) else set()
+
+
 class Split(NamedTuple):
     """A split in a compiled rule.
 

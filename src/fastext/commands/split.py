@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from fastext.commands import DONE, PLOT_SUFFIXES
-from fastext.commands.expression import Split, splits_of, text_of
+from fastext.commands.expression import Split, splits_of, text_of, variables_of
 from fastext.commands.output import console, print_json
 from fastext.commands.overlap import advice, shadowed, taken_by
 from fastext.commands.source import Source, Unusable, context_of, read_source
@@ -65,7 +66,7 @@ class Identities:
             if options.identities == "-":
                 self._file = sys.stdin.buffer
             else:
-                self._file = closing.enter_context(open(options.identities, "rb"))
+                self._file = closing.enter_context(Path(options.identities).open("rb"))
                 self.total = os.fstat(self._file.fileno()).st_size
         except OSError as fault:
             raise Unusable(f"{options.identities} cannot be read: {fault.strerror}") from None
@@ -110,7 +111,7 @@ def run(options: Namespace) -> int:
     if not total:
         raise Unusable(f"{options.identities} has no identities")
     found = shares(variants, engine, patterns, total)
-    warnings = source.notes + warn(variants[: len(engine.names) - 1], options, context, patterns)
+    warnings = warn(variants[: len(engine.names) - 1], options, context, patterns)
     title = f"{options.flag} by {options.key}, {total:,} identities"
     if options.plot:
         from fastext.commands.plot import draw
@@ -126,6 +127,7 @@ def run(options: Namespace) -> int:
                 "context": context,
                 "identities": total,
                 "variants": [one.as_json() for one in found],
+                "notes": source.notes,
                 "warnings": warnings,
             }
         )
@@ -196,47 +198,47 @@ def warn(
         if positive and variant.name not in got:
             lines.append(
                 certain.get(variant.name)
-                or _without_key(variant.name, positive, {options.key, *context})
-                or _nobody(place, variant.name, positive[0], earlier, patterns)
+                or _taken(place, variant.name, positive[0], earlier, patterns)
+                or _untrue(variant, positive[0], {options.key, *context})
             )
         earlier += [(variant.name, one) for one in splits]
     return lines
 
 
-def _without_key(name: str, splits: list[Split], known: set[str]) -> str | None:
-    missing = next((one.key for one in splits if one.key not in {None, *known}), None)
-    if missing is None:
-        return None
-    return (
-        f"'{name}' gets nobody: it splits by ${missing}, which neither --key nor --context gives, "
-        "and without it a split is false"
-    )
-
-
-def _nobody(
+def _taken(
     place: int,
     name: str,
     split: Split,
     earlier: list[tuple[str, Split]],
     patterns: Counter[Pattern],
-) -> str:
-    """Why none of these identities got a variant, which others may get."""
+) -> str | None:
+    """Who takes all those for whom the rule at `place` is true; None if there are none."""
     takers: Counter[str] = Counter()
     for (holds, taker), number in patterns.items():
         if holds[place]:
             takers[taker] += number
-    if not takers:
-        return (
-            f"'{name}' gets nobody: its rule, with a split of {split.percentage:g} %, is true for "
-            "none of these identities; `fastext explain` shows why, of one of them"
-        )
     first = taken_by(split, earlier)
+    if not takers:
+        return None
     if first is not None and first in takers:
         return advice(name, split, first, earlier)
     said = ", ".join(f"'{one}' ({number:,})" for one, number in takers.most_common())
     return (
         f"'{name}' gets nobody, although its split says {split.percentage:g} %: whoever its rule "
         f"is true for gets a variant before it first: {said}"
+    )
+
+
+def _untrue(variant: Variant, split: Split, known: set[str]) -> str:
+    missing = ", ".join(f"${key}" for key in sorted(variables_of(variant.rule) - known))
+    why = (
+        f"it reads {missing}, which neither --key nor --context gives"
+        if missing
+        else "try more of them, and `fastext explain` with one of them"
+    )
+    return (
+        f"'{variant.name}' gets nobody: its rule, with a split of {split.percentage:g} %, is true "
+        f"for none of these identities; {why}"
     )
 
 
@@ -259,7 +261,10 @@ def show(
     from rich.table import Table
     from rich.text import Text
 
-    screen.print(f"{source.path}: {source.form}\n{title}\n")
+    screen.print(f"{source.path}: {source.form}")
+    for note in source.notes:
+        screen.print(f"note: {note}", style="yellow")
+    screen.print(f"{title}\n")
     table = Table()
     table.add_column("variant", overflow="fold")
     for heading in ("rule is true for", "get it", "%"):

@@ -37,10 +37,10 @@ def is_storage(tree: Any) -> bool:
 
 def as_boolean(enabled: object) -> bool | None:
     """What the service takes `enabled` for, of which none is false; or None if it refuses it."""
-    if enabled is None or enabled in _FALSE:
+    if isinstance(enabled, str):
+        return True if enabled in _TRUE else False if enabled in _FALSE else None
+    if enabled is None:
         return False
-    if enabled in _TRUE:
-        return True
     return enabled if isinstance(enabled, bool) else None
 
 

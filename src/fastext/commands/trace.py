@@ -128,6 +128,7 @@ class Operand:
         self.kind = kind_of(beside)
         self.key = variable(node)
         self.text: Value = node if self.key is None else context.get(self.key)
+        self.alike = next((key for key in context if key.lower() == (self.key or "").lower()), None)
         self.value: Any = self._read(beside)
         self.usable = self.value is not None
         self.said = self._said()
@@ -143,7 +144,8 @@ class Operand:
         if self.key is None:
             return "" if self.usable else f"{self.expression} is no {self.kind}"
         if self.text is None:
-            return f"{self.expression} is not in the context"
+            alike = f", which has {self.alike}: case counts" if self.alike else ""
+            return f"{self.expression} is not in the context{alike}"
         said = f"{self.expression} is {text_of(self.text)}"
         if not self.usable:
             return f"{said}, which cannot be read as a {self.kind}"
