@@ -139,8 +139,11 @@ def usage(arguments: "list[str]") -> int:
         print(f"fastext {__version__}")
         return 0
     if arguments[0] in COMMANDS:
-        from fastext.commands import main as command
-
+        try:
+            from fastext.commands import main as command
+        except ImportError:  # in the layer
+            sys.stderr.write("fastext: this build has no commands; pip install 'fastext[cli]'\n")
+            return 2
         return command(arguments)
     from fastext.usage import text
 

@@ -93,14 +93,13 @@ def variables_of(node: Value) -> set[str]:
 class Split(NamedTuple):
     """A split in a compiled rule.
 
-    `key` is the variable that it splits by, or None where it splits by a literal. A `whole` split
-    is all of its rule; a `negated` one stands below `not`.
+    `key` is the variable that it splits by, or None where it splits by a literal. A `negated` one
+    makes its rule true where it is false.
     """
 
     key: str | None
     seed: str
     percentage: float
-    whole: bool
     negated: bool
 
 
@@ -119,4 +118,14 @@ def splits_of(rule: Value, flag: str) -> Iterator[Split]:
             percentage = given["pct"]
             assert isinstance(percentage, int | float)
             seed = str(given.get("seed", flag))
-            yield Split(variable(given["by"]), seed, percentage, node is rule, negated)
+            yield Split(variable(given["by"]), seed, percentage, negated)
+
+
+def around_splits(node: Value) -> str:
+    """A rule as text, whatever its splits say."""
+    if operator_of(node) == "split":
+        return "(split)"
+    if operator_of(node) in JUNCTIONS:
+        assert isinstance(node, Sexp)
+        return f"({' '.join(map(around_splits, node))})"
+    return text_of(node)

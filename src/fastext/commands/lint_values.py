@@ -6,7 +6,7 @@ what the service refuses and what it makes fit, as its answers show.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastext.commands.faults import KEY, Faults, at
@@ -19,7 +19,7 @@ MAX_ATTRIBUTES = 25
 MAX_VARIANTS = 32
 
 _NAME = re.compile(r"[^\n]{1,64}")
-_TYPES = {
+_TYPES: dict[str, Callable[[object], bool]] = {
     "string": lambda value: isinstance(value, str),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
     "boolean": lambda value: isinstance(value, bool),

@@ -4,26 +4,27 @@ Splits by one variable under one seed put every identity into the same bucket, s
 share is a part of a larger one: behind 20 %, another 20 % of the same seed is nobody.
 """
 
-from fastext.commands.expression import Split, splits_of
+from fastext.commands.expression import Split, around_splits, splits_of
 from fastext.variants import Variant
 
 
 def shadowed(variants: list[Variant], flag: str) -> dict[str, str]:
     """What is wrong with each variant that nobody can get, whatever the context, by its name.
 
-    `variants` have rules that can be compiled. Only those that are one split and nothing else are
-    looked at: of them it is certain.
+    `variants` have rules that can be compiled. Only those are looked at that differ in nothing but
+    the share of their one split, for of them it is certain.
     """
     found: dict[str, str] = {}
-    earlier: list[tuple[str, Split]] = []
+    earlier: dict[str, list[tuple[str, Split]]] = {}
     for variant in variants:
-        for split in splits_of(variant.rule, flag):
-            if not split.whole:
-                continue
-            taker = taken_by(split, earlier)
-            if split.percentage > 0 and taker is not None:
-                found[variant.name] = advice(variant.name, split, taker, earlier)
-            earlier.append((variant.name, split))
+        splits = list(splits_of(variant.rule, flag))
+        if len(splits) != 1 or splits[0].negated:
+            continue
+        split, alike = splits[0], earlier.setdefault(around_splits(variant.rule), [])
+        taker = taken_by(split, alike)
+        if split.percentage > 0 and taker is not None:
+            found[variant.name] = advice(variant.name, split, taker, alike)
+        alike.append((variant.name, split))
     return found
 
 

@@ -66,7 +66,8 @@ class Identities:
             if options.identities == "-":
                 self._file = sys.stdin.buffer
             else:
-                self._file = closing.enter_context(Path(options.identities).open("rb"))
+                file = Path(options.identities).open("rb")  # noqa: SIM115 (closed by `closing`)
+                self._file = closing.enter_context(file)
                 self.total = os.fstat(self._file.fileno()).st_size
         except OSError as fault:
             raise Unusable(f"{options.identities} cannot be read: {fault.strerror}") from None

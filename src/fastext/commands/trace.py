@@ -251,5 +251,5 @@ def _split(
     place = details["bucket"] = bucket(str(operand.value), seed)
     origin = f'the seed "{seed}"' + ("" if "seed" in given else " (the flag's name: none is given)")
     said = operand.said or operand.expression
-    side = "below" if holds else "not below"
-    return f"{said}; with {origin} its bucket is {place:.3f}, {side} {given['pct']}", details
+    side = f"{'below' if holds else 'not below'} {text_of(given['pct'])}"
+    return f"{said}; with {origin} its bucket is {place:.3f}, {side}", details
