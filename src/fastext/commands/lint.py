@@ -97,6 +97,8 @@ def _ion(faults: Faults, path: str, content: bytes, symbols: dict[int, str]) -> 
         values = read_ion(content, symbols)
     except ContentError as fault:
         raise Unusable(f"{path} is not Ion: {fault.message}") from None
+    if not any(isinstance(value, Annotated) for value in values):
+        raise Unusable(f"{path} is no feature-flag document: it is not JSON, and no Ion of flags")
     names: set[str] = set()
     for place, value in enumerate(values):
         try:

@@ -47,19 +47,19 @@ def storage(faults: Faults, tree: Any) -> None:
         for name, definition in flags.items():
             _definition(faults, at("flags", name), name, definition)
     else:
-        flags = {}
+        flags = None
     values = tree.get("values", {})
     if not is_object(faults, "values", values):
         return
     for name, value in values.items():
         path = at("values", name)
-        if name not in flags:
+        if flags is not None and name not in flags:
             faults.error(path, "is a value of a flag that is not among the flags")
-        defined = flags.get(name)
+        defined = (flags or {}).get(name)
         attributes = defined.get("attributes", {}) if isinstance(defined, dict) else None
         known = attributes if isinstance(attributes, dict) else None
         lint_values.flag(faults, path, name, value, known, stored=True)
-    for name in flags:
+    for name in flags or {}:
         if name not in values:
             faults.warn(at("flags", name), "has no value, so it is not served at all")
 

@@ -1,5 +1,6 @@
 """The distribution as a picture. The only module that loads matplotlib."""
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from fastext.commands.source import Unusable
@@ -16,6 +17,7 @@ def draw(path: str, title: str, names: list[str], percents: list[float]) -> None
     axes.set_xlabel("% of identities")
     axes.set_title(title)
     try:
-        figure.savefig(path)
+        with rc_context({"svg.fonttype": "none"}):  # letters that one can search for
+            figure.savefig(path)
     except OSError as fault:
         raise Unusable(f"{path} cannot be written: {fault.strerror}") from None

@@ -104,7 +104,8 @@ def is_ion(content: bytes) -> bool:
 
     In Ion every flag is annotated with its name, so a document never begins as JSON's do.
     """
-    return content.startswith(VERSION_MARKER) or content.lstrip()[:1] not in (b"{", b"[", b"")
+    start = content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    return content.startswith(VERSION_MARKER) or start not in (b"{", b"[", b"")
 
 
 def json_of(content: bytes, path: str) -> Any:

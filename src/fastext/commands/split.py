@@ -282,4 +282,4 @@ def show(
         table.add_row(one.name, true_for, f"{one.chosen:,}", f"{one.percent:.1f}", bar)
     screen.print(table)
     for line in warnings:
-        screen.print(f"\nwarning: {line}", style="yellow")
+        screen.print(f"\nwarning: {line}", style="yellow", soft_wrap=True)
