@@ -96,7 +96,7 @@ clean:
 		$(PYTHON) -m venv --clear .venv; }
 	@echo "building fastext into .venv, with its test and lint tools (half a minute at first)"
 	@rm -f src/fastext/*.so src/fastext/*.c
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check --editable ".[test,lint,bench]"
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --editable ".[cli,test,lint,bench]"
 	@touch $@
 
 .venv-service/ready: Makefile

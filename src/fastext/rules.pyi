@@ -29,6 +29,15 @@ def compile_rule(node: Value, flag: str) -> Rule:
     True
     """
 
+def read_beside(text: str, literal: Value) -> str | int | float | bool | None:
+    """How a rule reads a text of the context that it compares with `literal`; None if it cannot.
+
+    A timestamp is read as seconds since the epoch.
+
+    >>> read_beside("70", 65), read_beside("yes", True), read_beside("70", "65")
+    (70, None, '70')
+    """
+
 def bucket(value: str, seed: str) -> float:
     """Where `split` finds `value`: 0 to 99.999, in steps of a thousandth.
 

@@ -79,6 +79,10 @@ cdef Reading reading_beside(object literal):
     return as_text
 
 
+def read_beside(str text not None, literal):
+    return reading_beside(literal)(text)
+
+
 # ---------------------------------------------------------------- operands
 
 cdef class Operand:

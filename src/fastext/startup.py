@@ -44,6 +44,9 @@ SEND_BUFFER_BYTES = 128 * 1024
 MANAGED_INSTANCES = "lambda-managed-instances"
 
 
+# What else the program does, for people who own flags.
+COMMANDS = ("explain", "split", "lint")
+
 # Variables that ECS and Kubernetes set in every container.
 CONTAINERS = ("ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI",
               "KUBERNETES_SERVICE_HOST")  # fmt: skip
@@ -133,10 +136,17 @@ def environment() -> "dict[str, str]":
 
 
 def usage(arguments: "list[str]") -> int:
-    """Answer --version and --help; anything else is a mistake."""
+    """Answer --version and --help, or run a command; anything else is a mistake."""
     if arguments == ["--version"]:
         print(f"fastext {__version__}")
         return 0
+    if arguments[0] in COMMANDS:
+        try:
+            from fastext.commands import main as command
+        except ImportError:  # in the layer
+            sys.stderr.write("fastext: this build has no commands; pip install 'fastext[cli]'\n")
+            return 2
+        return command(arguments)
     from fastext.usage import text
 
     if arguments in (["--help"], ["-h"]):

@@ -7,6 +7,9 @@ _HEAD = """\
 fastext {version}: a drop-in, open replacement of the AWS AppConfig Agent Lambda extension
 
 usage: fastext [--help | --version]
+       fastext explain DOCUMENT --flag NAME [--context KEY=VALUE ...]   why a context gets what
+       fastext split DOCUMENT --flag NAME --key KEY --count N           who gets what, as a chart
+       fastext lint FILE                                                every fault of a document
 
 Serves GET http://localhost:2772/applications/A/environments/E/configurations/C[?flag=x&flag=y]
 from a local cache that it keeps fresh from AWS AppConfig. With AWS_LAMBDA_RUNTIME_API set, as

@@ -20,9 +20,12 @@ from fastext.rules import Rule, VariantFlag, VariantFlags, compile_rule
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from fastext.ion_values import Value
+
+    # The flags of a document by name: variants, or the JSON of a flag that has none.
+    Parsed: TypeAlias = "dict[str, list[Variant] | bytes]"
 
 
 class Read:
@@ -36,29 +39,40 @@ class Read:
 
 
 def read_ion_flags(content: bytes, symbols: "Mapping[int, str]") -> Read:
-    """Read the service's Ion form: one annotated value for each flag.
+    """Read the service's Ion form. Raises ContentError."""
+    return compiled(parse_ion_flags(content, symbols))
+
+
+def read_json_flags(content: bytes) -> Read | None:
+    """Read a JSON document of flags of which some have `_variants`; None if it is not one.
+
+    Raises ContentError.
+    """
+    parsed = parse_json_flags(content)
+    return None if parsed is None else compiled(parsed)
+
+
+def parse_ion_flags(content: bytes, symbols: "Mapping[int, str]") -> "Parsed":
+    """Parse the service's Ion form: one annotated value for each flag.
 
     A string is the JSON of a flag without variants. A list has `name::[rule, json]` for each
     variant, and last the default's JSON alone. `symbols` gives further texts of symbol IDs.
 
     Raises ContentError.
     """
-    read = Read()
-    flags: dict[str, VariantFlag | bytes] = {}
+    flags: Parsed = {}
     for number, value in enumerate(read_ion(content, symbols), 1):
         name = only_annotation(value, f"value {number}")
         assert isinstance(value, Annotated)
         if isinstance(value.value, list):
-            variants = [ion_variant(item, f"flag '{name}'") for item in value.value]
-            flags[name] = new_flag(name, variants, read.warnings)
+            flags[name] = [ion_variant(item, f"flag '{name}'") for item in value.value]
         else:
             flags[name] = flag_json(value.value, f"flag '{name}'")
-    read.flags = new_flags(flags)
-    return read
+    return flags
 
 
-def read_json_flags(content: bytes) -> Read | None:
-    """Read a JSON document of flags of which some have `_variants`; None if it is not one.
+def parse_json_flags(content: bytes) -> "Parsed | None":
+    """Parse a JSON document of flags of which some have `_variants`; None if it is not one.
 
     Each variant has `name` and `enabled`, `attributeValues` at will, and `rule` unless it is the
     last, the default.
@@ -74,8 +88,7 @@ def read_json_flags(content: bytes) -> Read | None:
     if not any("_variants" in flag for flag in tree.values()):
         return None
     index = index_flags(content)
-    read = Read()
-    flags: dict[str, VariantFlag | bytes] = {}
+    flags: Parsed = {}
     for name, flag in tree.items():
         where = f"flag '{name}'"
         if "_variants" not in flag:
@@ -86,11 +99,19 @@ def read_json_flags(content: bytes) -> Read | None:
         variants = flag["_variants"]
         if type(variants) is not list or not variants:
             raise VariantsError(f"{where}: `_variants` is not a list with at least one variant")
-        flags[name] = new_flag(
-            name, [json_variant(item, f"{where}, variant {n}")
-                   for n, item in enumerate(variants, 1)], read.warnings,
-        )  # fmt: skip
-    read.flags = new_flags(flags)
+        flags[name] = [json_variant(item, f"{where}, variant {n}")
+                       for n, item in enumerate(variants, 1)]  # fmt: skip
+    return flags
+
+
+def compiled(parsed: "Parsed") -> Read:
+    """Compile the rules of all flags. Raises VariantsError or RuleError."""
+    read = Read()
+    flags = {
+        name: flag if isinstance(flag, bytes) else new_flag(name, flag, read.warnings)
+        for name, flag in parsed.items()
+    }
+    read.flags = VariantFlags(flags, {name: orjson.dumps(name) for name in flags})
     return read
 
 
@@ -143,10 +164,6 @@ def new_flag(name: str, variants: list[Variant], warnings: list[str]) -> Variant
         tuple(rules),
         tuple(variant.value for variant in chosen),
     )
-
-
-def new_flags(flags: dict[str, VariantFlag | bytes]) -> VariantFlags:
-    return VariantFlags(flags, {name: orjson.dumps(name) for name in flags})
 
 
 # -- Ion
