@@ -111,6 +111,9 @@ def h11_reads(data: bytes) -> list[tuple[str, bytes]]:
 @given(data=conversations(), seed=st.integers(0, 2**32))
 @example(b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\n", 0)
 @example(b"\r\n\r\nGET /a HTTP/1.1\r\nHost: l\r\n\r\n", 0)
+@example(
+    b"GET /a HTTP/1.1\r\nHost: l\r\nExpect: 200-ok\r\nTransfer-Encoding: chunked\r\n\r\n0x3\r\n", 0
+)
 @example(b"GET /a HTTP/1.1\r\nHost: l\r\nA: " + b"a" * 20_000 + b"\r\n\r\n", 0)
 def test_what_h11_refuses_is_refused_and_what_is_answered_it_reads(fast, data, seed):
     known = h11_reads(data)

@@ -1,7 +1,7 @@
 """Slow clients, by a clock that the test moves."""
 
 import pytest
-from test_protocol import HOST, Scene, get
+from scene import HOST, Scene, get
 
 from fastext.patience import READING_S, REQUEST_S, SWEEP_S, Patience
 

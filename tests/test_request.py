@@ -115,6 +115,11 @@ def test_connect_has_a_target_of_its_own():
         read_head(b"GET a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n")
 
 
+def test_there_is_no_other_expectation():
+    head = read_head(b"PUT / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\nContent-Length: 1\r\n\r\n")
+    assert not head.expects
+
+
 def test_http_1_0_expects_nothing():
     head = read_head(b"PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
     assert not head.expects

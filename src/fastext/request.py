@@ -126,8 +126,8 @@ def _read_fields(head: Head) -> None:
                 raise BadRequest("the Transfer-Encoding is not understood")
             head.chunked = True
         elif name == b"expect":
-            # RFC 9110 section 10.1.1: not for HTTP/1.0.
-            head.expects = head.minor_version == 1
+            # RFC 9110 section 10.1.1: not for HTTP/1.0, and there is no other expectation.
+            head.expects = head.minor_version == 1 and value.strip().lower() == b"100-continue"
     # RFC 9112 section 3.2: exactly one, but for HTTP/1.0.
     if hosts > 1 or (hosts == 0 and head.minor_version == 1):
         raise BadRequest("the request has no Host field" if not hosts else "repeated Host field")
