@@ -1,7 +1,7 @@
 """What the environment says: every variable once, in one table, and the settings read by it.
 
-`VARIABLES` is the only list of variables; `--help`, the tables of the manual and the tests are made of
-it. A bad value never stops the process: it becomes one line in `Settings.problems`, and the
+`VARIABLES` is the only list of variables; `--help`, the tables of the manual and the tests are made
+of it. A bad value never stops the process: it becomes one line in `Settings.problems`, and the
 default holds. This module imports nothing at all, because `startup` needs it before `register`, and
 each import of dataclasses, enum or re costs more than a bare interpreter start.
 
