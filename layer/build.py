@@ -78,7 +78,7 @@ def freeze(target: Architecture, roots: Roots, folder: Path) -> list[Module]:
     compiled = {name: compiled_sources(roots.sdist(of)) for name, of in COMPILED.items()}
     compiled |= {name: [] for name in STDLIB_EXTENSIONS}
     ours = [file for file in sorted(SOURCE.rglob("*.py"))
-            if file.name != "__main__.py" and "commands" not in file.parts]  # fmt: skip
+            if file.name != "__main__.py" and not {"commands", "console"} & {*file.parts}]  # fmt: skip
     compiled |= {dotted(file): [str(file)] for file in sorted(SOURCE.rglob("*.pyx"))}
     given = {
         "path": [str(folder) for folder in path],

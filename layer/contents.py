@@ -83,7 +83,7 @@ IMPORTED_LATE = {
 # What imports lead to but the extension never uses: why it is not needed -> the modules. An import
 # of one of them fails; each stands in a function that is not called, or in a `try` for that case.
 LEFT_OUT_FOR = {
-    "commands for people": ("fastext.commands",),
+    "commands and a page for people": ("fastext.commands", "fastext.console"),
     "development and documentation": (
         "_pyrepl", "argparse", "bdb", "cmd", "code", "codeop", "difflib", "doctest", "getopt",
         "pdb", "pprint", "py_compile", "pydoc", "pydoc_data", "rlcompleter", "runpy", "test",

@@ -90,6 +90,10 @@ class Agent:
         else:
             self.poller.reserve(backup.key, document)
 
+    def local_keys(self) -> list[Key]:
+        """The configurations of the local folder."""
+        return self._local.keys() if self._local is not None else []
+
     def new_session(self, key: Key) -> ConfigurationSession:
         return ConfigurationSession(self._client_of(key), key, self._settings.poll_interval_s)
 

@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import uvloop
 
@@ -47,6 +47,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fastext.access import Access
     from fastext.agent import Agent
+    from fastext.console import Console
 
 try:
     # The layer's own interpreter gives back what only the start needed (layer/main.c).
@@ -154,7 +155,9 @@ class Extension:
             agent.poller = self._poller
         access = new_access(settings)
         fetch = agent.fetch if agent else self._poller.fetch
-        handler = Handler(cache, fetch, log, __version__, status, access)
+        console = None if start.in_lambda else new_console(settings, log, fetch, self._ion_symbols)
+        handler = Handler(cache, fetch, log, __version__, status, access, console)
+        self._files_wanted = console is not None  # to be listed there
         date = Date()
         # Reads are logged at debug, one by one, and the lane would answer without a word; nor does
         # it know who may read.
@@ -258,9 +261,11 @@ class Extension:
             self._log.warn(problem)
         begun_at = time.monotonic()
         keys = self._head_start.keys
-        retrievals = (
-            await self._agent.prefetch(keys) if self._agent else self._poller.prefetch(keys)
-        )
+        if self._agent is None:
+            retrievals = self._poller.prefetch(keys)
+        else:
+            files = self._agent.local_keys() if self._files_wanted else []
+            retrievals = await self._agent.prefetch([*keys, *files])
         if not retrievals:
             return
         budget_s = min(self._settings.poll_timeout_s, LONGEST_PREFETCH_S)
@@ -361,6 +366,24 @@ def new_access(settings: Settings) -> "Access | None":
     from fastext.access import Access
 
     return Access(settings.access_token)
+
+
+def new_console(
+    settings: Settings,
+    log: Log,
+    fetch: Callable[[Key], Awaitable[Document]],
+    symbols: Callable[[], Mapping[int, str]],
+) -> "Console | None":
+    """The page for people, where it is wanted; for a process outside Lambda alone."""
+    if not (settings.local_directory if settings.console is None else settings.console):
+        return None
+    try:
+        from fastext.console import Console
+    except ImportError:  # in the layer, which can be an agent as well
+        if settings.console:
+            log.warn("FASTEXT_CONSOLE: this build has no console; pip install fastext has it")
+        return None
+    return Console(fetch, symbols)
 
 
 def new_agent(

@@ -29,6 +29,7 @@ from fastext.response import Reply
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fastext.access import Access
+    from fastext.console import Console
     from fastext.rules import VariantFlags
 
 NO_STORE = b"Cache-Control: no-store\r\n"
@@ -53,10 +54,11 @@ class Handler:
 
     `fetch` takes a key and gives an awaitable of its document, or raises our errors; it merges
     concurrent calls for one key. `version` is what `/ping` tells, `status` what `/status` does.
-    `access` guards all but `/ping`.
+    `access` guards all but `/ping` and the page of `console`, which is there for people.
     """
 
-    __slots__ = ("_access", "_cache", "_fetch", "_indexing", "_log", "_ping", "_status")
+    __slots__ = ("_access", "_cache", "_console", "_fetch", "_indexing", "_log", "_ping",
+                 "_status")  # fmt: skip
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Handler:
         version: str,
         status: Callable[[], dict[str, object]] = dict,
         access: "Access | None" = None,
+        console: "Console | None" = None,
     ) -> None:
         self._cache = cache
         self._fetch = fetch
@@ -73,6 +76,7 @@ class Handler:
         self._indexing: dict[Document, asyncio.Task[FlagIndex | None]] = {}
         self._status = status
         self._access = access
+        self._console = console
         # Made without a JSON module, because it may be asked before one is loaded.
         self._ping = Reply(200, PING_FIELDS, b'{"version":"%b"}' % version.encode("ascii"))
 
@@ -81,7 +85,7 @@ class Handler:
 
         `fields` are the request's, by lower-case name.
         """
-        if self._access is not None and not (self._access.granted(fields) or is_ping(target)):
+        if self._access is not None and not (self._access.granted(fields) or self._open(target)):
             return response.error(Unauthorized("the access token is missing or wrong"))
         if method not in (b"GET", b"HEAD"):
             name, shown = method[:_SHOWN].decode("latin-1"), target[:_SHOWN].decode("latin-1")
@@ -98,6 +102,8 @@ class Handler:
                 return self._ping
             if path == b"/status" or path.startswith(b"/status?"):
                 return response.json(200, self._status(), NO_STORE, fleeting=True)
+            if self._console is not None and self._console.serves(path):
+                return self._console.lookup(path)
             route = parse_target(path)
             document = self._cache.get(route.key)
             if document is None or (route.flags and not document.flags_at_once):
@@ -121,7 +127,10 @@ class Handler:
 
     async def _answer_later(self, target: bytes, fields: Fields) -> Reply:
         try:
-            route = parse_target(origin_form(target))
+            path = origin_form(target)
+            if self._console is not None and self._console.serves(path):
+                return await self._console.explain(path, fields)
+            route = parse_target(path)
             document = await self._fetch(route.key)
             if route.flags and not document.flags_at_once:
                 await self._indexed(document)
@@ -139,6 +148,14 @@ class Handler:
             self._indexing[document] = indexing
             indexing.add_done_callback(lambda _: self._indexing.pop(document))
         await asyncio.shield(indexing)
+
+    def _open(self, target: bytes) -> bool:
+        """Whether a target is for everybody: the health check, or a page without any data."""
+        try:
+            path = origin_form(target).partition(b"?")[0]
+        except BadRequest:
+            return False
+        return path == b"/ping" or (self._console is not None and path == self._console.PAGE)
 
     def _unforeseen(self, fault: Exception) -> Reply:
         self._log.exception("a request could not be answered", fault)
@@ -191,14 +208,6 @@ def evaluated(route: Route, document: Document, variants: "VariantFlags", fields
                 document.replies.clear()
             document.replies[known] = reply
     return reply
-
-
-def is_ping(target: bytes) -> bool:
-    """Whether a target is that of the health check."""
-    try:
-        return origin_form(target).partition(b"?")[0] == b"/ping"
-    except BadRequest:
-        return False
 
 
 def origin_form(target: bytes) -> bytes:

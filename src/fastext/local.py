@@ -59,6 +59,18 @@ class LocalFiles:
             raise Unavailable(f"'{path}' cannot be read: {fault.strerror}") from None
         return Retrieved(content, content_type, "", f"{now}\n{name}", 0.0)
 
+    def keys(self) -> list[Key]:
+        """The configurations that there are files of; none where the folder cannot be read.
+
+        A file whose suffix names no content type is taken for something else, such as a copy that
+        an editor has left, though it is served to who asks for it by its whole name.
+        """
+        try:
+            entries = sorted(os.listdir(self._folder))
+        except OSError:
+            return []
+        return list(dict.fromkeys(key for entry in entries if (key := key_of(entry)) is not None))
+
     def _find(self, name: str) -> tuple[str, str]:
         """The one file of a configuration, and its content type."""
         try:
@@ -85,10 +97,7 @@ def content_type_of(entry: str, name: str) -> str | None:
     >>> content_type_of("shop:prod:flags.text%plain", "shop:prod:flags")
     'text/plain'
     """
-    escapes = {"%3A": ":", "%3a": ":", "%2F": "/", "%2f": "/"}
-    plain = entry
-    for escape, character in escapes.items():
-        plain = plain.replace(escape, character)
+    plain = plain_name(entry)
     if plain == name:
         return DEFAULT_CONTENT_TYPE
     if not plain.startswith(f"{name}."):
@@ -101,3 +110,29 @@ def content_type_of(entry: str, name: str) -> str | None:
     if not percent or "." in kind or not kind or not rest:
         return None
     return f"{kind}/{rest.replace('%', ';')}"
+
+
+def plain_name(entry: str) -> str:
+    """A file's name without the escapes for what a file system does not take."""
+    escapes = {"%3A": ":", "%3a": ":", "%2F": "/", "%2f": "/"}
+    for escape, character in escapes.items():
+        entry = entry.replace(escape, character)
+    return entry
+
+
+def key_of(entry: str) -> Key | None:
+    """The configuration that a file is most likely of, or None where it is of none.
+
+    >>> key_of("shop:prod:flags.v2.json")
+    ('shop', 'prod', 'flags.v2')
+    """
+    parts = plain_name(entry).split(":")
+    if len(parts) != 3 or not all(parts):
+        return None
+    application, environment, file = parts
+    names = file.split(".")
+    for count in range(1, len(names)):
+        key = (application, environment, ".".join(names[:count]))
+        if key[2] and content_type_of(entry, key_text(key)) is not None:
+            return key
+    return None if "." in file else (application, environment, file)

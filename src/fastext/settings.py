@@ -108,9 +108,9 @@ def _host(text: str) -> str:
 
 
 def _flag(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
+    if text.lower() not in ("true", "false", "1", "0"):
         raise ValueError("is neither true nor false")
-    return text.lower() == "true"
+    return text.lower() in ("true", "1")
 
 
 def _text(text: str) -> str:
@@ -291,6 +291,9 @@ VARIABLES = (
              "How many configurations are retrieved at most: each costs its polls."),
     Variable("FASTEXT_DATA_CLIENT", "data_client", _data_client, "direct", "client",
              "How AppConfig is called: by botocore, or direct, where the lean client suffices."),
+    Variable("FASTEXT_CONSOLE", "console", _flag, "", "true or false",
+             "Whether GET / is a page that shows all this. Without it: with "
+             "LOCAL_DEVELOPMENT_DIRECTORY. Never in Lambda."),
 )  # fmt: skip
 
 
@@ -353,6 +356,7 @@ class Settings:
     preload_backups: bool
     local_directory: str | None
     write_roots: tuple[str, ...]
+    console: bool | None
     problems: tuple[str, ...]
 
     @property

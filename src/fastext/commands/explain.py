@@ -1,6 +1,5 @@
 """`fastext explain`: rule by rule, why a context gets its variant of a flag."""
 
-from argparse import Namespace
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,8 @@ from fastext.rules import VariantFlag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from rich.console import Console, RenderableType
     from rich.text import Text
     from rich.tree import Tree
@@ -45,7 +46,7 @@ class Choice:
         }
 
 
-def run(options: Namespace) -> int:
+def run(options: "Namespace") -> int:
     """Raises Unusable."""
     source = read_source(options.document, options.symbols)
     context = context_of(options.context, options.entity_id)
