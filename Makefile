@@ -11,7 +11,7 @@ SECONDS ?= 60
 BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxi)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-local test test-layer test-samples lint fuzz bench bench-quick bench-instructions clean
+.PHONY: help run run-local screenshots test test-layer test-samples lint fuzz bench bench-quick bench-instructions clean
 
 help:
 	@echo "make run     run fastext against a local AppConfig service, on port $(HTTP_PORT);"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-layer  build the Lambda layer and test it under AWS's emulator in an empty root;"
 	@echo "             for one architecture: make test-layer ARCH=x86_64"
 	@echo "make test-samples  check the samples under examples/ by the tools that they are for"
+	@echo "make screenshots  renew the pictures of docs/console.md, by Chromium"
 	@echo "make lint    ruff, cython-lint, mypy, stubtest, shellcheck"
 	@echo "make fuzz    fuzz each target for a minute; for an hour, one: make fuzz SECONDS=3600 ARGS=rules"
 	@echo "make bench   run the microbenchmarks; a part: make bench ARGS='--only wire'"
@@ -33,7 +34,8 @@ run: .venv/ready .venv-service/ready
 	@.venv/bin/python -m dev.run --port $(HTTP_PORT)
 
 run-local: .venv/ready
-	@echo "Serving the files of examples/local, which are looked at every 2 s. Try:"
+	@echo "Serving the files of examples/local, which are looked at every 2 s."
+	@echo "Look at them on http://localhost:$(HTTP_PORT), or try:"
 	@echo "  curl 'http://localhost:$(HTTP_PORT)/applications/shop/environments/production/configurations/features?flag=background_worker'"
 	@echo "  curl -H 'Context: userId=beta-1' 'http://localhost:$(HTTP_PORT)/applications/shop/environments/production/configurations/variants'"
 	@AWS_APPCONFIG_EXTENSION_LOCAL_DEVELOPMENT_DIRECTORY=examples/local \
@@ -41,7 +43,7 @@ run-local: .venv/ready
 		.venv/bin/fastext
 
 test: .venv/ready .venv-service/ready
-	@sh dev/system-packages.sh
+	@sh dev/system-packages.sh squid-openssl:squid chromium:chromium
 	@test -x .cache/aws-lambda-rie || sh dev/emulator.sh
 	@echo "running the tests"
 	@.venv/bin/python -m pytest $(ARGS)
@@ -55,6 +57,10 @@ test-layer: .venv/ready
 
 test-samples: .venv-samples/ready
 	@.venv-samples/bin/python -m pytest --noconftest tests/samples $(ARGS)
+
+screenshots: .venv/ready
+	@sh dev/system-packages.sh chromium:chromium
+	@.venv/bin/python -m dev.screenshots
 
 lint: .venv/ready
 	@echo "ruff: rules, then format"

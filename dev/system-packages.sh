@@ -1,11 +1,11 @@
 #!/bin/sh
 # Installs the system packages that some tests drive, where that is possible; the tests that miss
-# one are skipped, and say so. Arguments: package:program, by default those of `make test`.
+# one are skipped, and say so. Arguments: package:program.
 set -eu
 
 PATH=$PATH:/usr/sbin  # where some of them are, and not everybody looks
 wanted=""
-for pair in "${@:-squid-openssl:squid}"; do
+for pair in "$@"; do
     command -v "${pair#*:}" > /dev/null || wanted="$wanted ${pair%%:*}"
 done
 test -n "$wanted" || exit 0
