@@ -139,12 +139,19 @@ class Page:
 
     def heard(self, message: dict[str, Any]) -> None:
         method, told = message["method"], message["params"]
-        if method in ("Runtime.exceptionThrown", "Audits.issueAdded") or (
+        if method == "Audits.issueAdded":
+            # Of a script that navigates while nobody has touched the page, as those of tests do.
+            if "NavigationEntryMarkedSkippable" not in str(told):
+                self.complaints.append(told)
+        elif method == "Runtime.exceptionThrown" or (
             method == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning")
         ):
             self.complaints.append(told)
-        elif method == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
-            self.complaints.append(told["entry"])
+        elif method == "Log.entryAdded":
+            # Answers of 400 and above are for the page to mind; the browser logs them as errors.
+            entry = told["entry"]
+            if entry["level"] in ("error", "warning") and entry["source"] != "network":
+                self.complaints.append(entry)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         return self._browser.call(method, self._session, **parameters)
@@ -176,11 +183,11 @@ class Page:
         return text
 
     def see(self, text: str, selector: str = "body") -> None:
-        """Return when the element shows `text`."""
-        self.until(
-            f"document.querySelector({json.dumps(selector)})"
-            f"?.innerText.includes({json.dumps(text)})"
-        )
+        """Return when the element is visible and shows `text`."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        # What is not rendered has all its text as innerText.
+        shows = f"{found}?.checkVisibility() && {found}.innerText.includes({json.dumps(text)})"
+        self.until(shows)
 
     def press(self, *keys: str) -> None:
         for key in keys:

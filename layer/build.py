@@ -22,6 +22,9 @@ from layer.progress import run, say
 from layer.roots import Roots
 from layer.tree import SOURCE, dotted
 
+# Folders of ours that are not for an extension.
+FOR_PEOPLE = {"commands", "console"}
+
 COMPILED = {
     "httptools.parser.parser": "httptools",
     "httptools.parser.url_parser": "httptools",
@@ -78,7 +81,7 @@ def freeze(target: Architecture, roots: Roots, folder: Path) -> list[Module]:
     compiled = {name: compiled_sources(roots.sdist(of)) for name, of in COMPILED.items()}
     compiled |= {name: [] for name in STDLIB_EXTENSIONS}
     ours = [file for file in sorted(SOURCE.rglob("*.py"))
-            if file.name != "__main__.py" and not {"commands", "console"} & {*file.parts}]  # fmt: skip
+            if file.name != "__main__.py" and not FOR_PEOPLE & {*file.parts}]  # fmt: skip
     compiled |= {dotted(file): [str(file)] for file in sorted(SOURCE.rglob("*.pyx"))}
     given = {
         "path": [str(folder) for folder in path],
