@@ -122,6 +122,7 @@ def start_agent(endpoint_url: str, port: int) -> Process:
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
+            "FASTEXT_CONSOLE": "1",
             PREFIX + "HTTP_PORT": str(port),
             PREFIX + "POLL_INTERVAL_SECONDS": str(POLL_INTERVAL_S),
             PREFIX + "PREFETCH_LIST": ",".join(names),
@@ -149,6 +150,7 @@ Try:
   curl -i '{base}/configurations/features'
   curl '{base}/configurations/features?flag=free_shipping'
   curl '{base}/configurations/settings'
+or look at http://localhost:{port}
 
 Deploy a change, served after the next poll, within about {POLL_INTERVAL_S} s:
   .venv/bin/python -m dev.deploy {endpoint_url} dark_mode=on

@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import re
+import sys
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -14,8 +16,10 @@ from program import FEATURES
 from dev.service import ROOT
 from fastext import console
 from fastext.commands.storage import served
+from fastext.extension import new_console
 from fastext.ion import Annotated, Sexp, Symbol, read_text_value
 from fastext.local import LocalFiles, key_of
+from fastext.settings import Settings
 
 PAGE = (ROOT / "src/fastext/console/page.html").read_text()
 DESCRIPTION = ROOT / "src/fastext/console/openapi.yaml"
@@ -78,6 +82,14 @@ def test_the_layer_has_neither_it_nor_the_page():
     assert "fastext.console" in LEFT_OUT
     # Of what is no Python the layer has certificates alone (layer/tree.py).
     assert not list(SOURCE.glob("fastext/console/**/*.pem"))
+
+
+def test_a_build_without_it_says_so_to_who_wants_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fastext.console", None)  # which makes an import of it fail
+    settings = Settings.from_env({"FASTEXT_CONSOLE": "1"}, in_lambda=False)
+    told = []
+    assert new_console(settings, SimpleNamespace(warn=told.append), None, None) is None
+    assert told == ["FASTEXT_CONSOLE: this build has no console; that of pip install has it"]
 
 
 # ---------------------------------------------------------------- the page

@@ -381,7 +381,7 @@ def new_console(
         from fastext.console import Console
     except ImportError:  # in the layer, which can be an agent as well
         if settings.console:
-            log.warn("FASTEXT_CONSOLE: this build has no console; pip install fastext has it")
+            log.warn("FASTEXT_CONSOLE: this build has no console; that of pip install has it")
         return None
     return Console(fetch, symbols)
 

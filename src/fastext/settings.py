@@ -292,8 +292,8 @@ VARIABLES = (
     Variable("FASTEXT_DATA_CLIENT", "data_client", _data_client, "direct", "client",
              "How AppConfig is called: by botocore, or direct, where the lean client suffices."),
     Variable("FASTEXT_CONSOLE", "console", _flag, "", "true or false",
-             "Whether GET / is a page that shows all this. Without it: with "
-             "LOCAL_DEVELOPMENT_DIRECTORY. Never in Lambda."),
+             "Whether GET / serves the console; without this variable it does with "
+             "LOCAL_DEVELOPMENT_DIRECTORY alone. Never in Lambda."),
 )  # fmt: skip
 
 
