@@ -20,10 +20,7 @@ from layer.lock import Input
 from layer.native import Native
 from layer.progress import run, say
 from layer.roots import Roots
-from layer.tree import SOURCE, dotted
-
-# Folders of ours that are not for an extension.
-FOR_PEOPLE = {"commands", "console"}
+from layer.tree import SOURCE, dotted, sources
 
 COMPILED = {
     "httptools.parser.parser": "httptools",
@@ -80,9 +77,8 @@ def freeze(target: Architecture, roots: Roots, folder: Path) -> list[Module]:
             wheels: "", roots.standard_library(): "CPython"}  # fmt: skip
     compiled = {name: compiled_sources(roots.sdist(of)) for name, of in COMPILED.items()}
     compiled |= {name: [] for name in STDLIB_EXTENSIONS}
-    ours = [file for file in sorted(SOURCE.rglob("*.py"))
-            if file.name != "__main__.py" and not FOR_PEOPLE & {*file.parts}]  # fmt: skip
-    compiled |= {dotted(file): [str(file)] for file in sorted(SOURCE.rglob("*.pyx"))}
+    ours = [file for file in sources() if file.suffix == ".py"]
+    compiled |= {dotted(file): [str(file)] for file in sources() if file.suffix == ".pyx"}
     given = {
         "path": [str(folder) for folder in path],
         "left_out": [*LEFT_OUT, *stood_in_for()],

@@ -23,6 +23,9 @@ from layer.roots import Roots
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = PROJECT / "src"
 
+# Folders of ours that are not for an extension.
+FOR_PEOPLE = {"commands", "console"}
+
 
 def assemble(
     opt: Path, executable: Path, roots: Roots, target: Architecture, packages: Iterable[str]
@@ -116,6 +119,17 @@ def files_of_licence(folder: Path) -> list[Path]:
     pattern = re.compile(r"(licen[cs]e|notice|copying)", re.I)
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     return [path for path in paths if path.is_file() and pattern.match(path.name)]
+
+
+def sources() -> list[Path]:
+    """Our modules that an extension can need, all but those for people."""
+    return sorted(
+        path
+        for path in SOURCE.rglob("*.py*")
+        if path.suffix in (".py", ".pyx")
+        and path.stem != "__main__"
+        and not FOR_PEOPLE & {*path.relative_to(SOURCE).parts}
+    )
 
 
 def dotted(file: Path) -> str:

@@ -12,7 +12,7 @@ from layer.contents import MAX_UNPACKED_MB, MAX_ZIPPED_MB
 from layer.errors import LayerError
 from layer.progress import say
 from layer.sbom import own_version
-from layer.tree import SOURCE, dotted
+from layer.tree import dotted, sources
 
 FILES = Path(__file__).with_name("files.txt")
 LIBRARIES = "/opt/fastext/lib"
@@ -107,8 +107,7 @@ def wrong_version(opt: Path, target: Architecture) -> list[str]:
     if runner is None:
         say(f"SKIPPED: {target.name} cannot be run here (apt-get install qemu-user-static)")
         return []
-    files = [path for path in SOURCE.rglob("*.p[yx]*") if path.suffix in (".py", ".pyx")]
-    modules = sorted({dotted(path) for path in files if path.stem != "__main__"})
+    modules = sorted({dotted(path) for path in sources()})
     canary = CANARY.format(python=str(opt / "fastext/python"), modules=modules)
     faults = []
     for code, expected in (

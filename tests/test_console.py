@@ -20,6 +20,8 @@ from fastext.extension import new_console
 from fastext.ion import Annotated, Sexp, Symbol, read_text_value
 from fastext.local import LocalFiles, key_of
 from fastext.settings import Settings
+from layer.contents import LEFT_OUT
+from layer.tree import dotted, sources
 
 PAGE = (ROOT / "src/fastext/console/page.html").read_text()
 DESCRIPTION = ROOT / "src/fastext/console/openapi.yaml"
@@ -76,12 +78,14 @@ def test_it_is_never_in_lambda(start, appconfig, lambda_api, variables):
 
 
 def test_the_layer_has_neither_it_nor_the_page():
-    from layer.build import SOURCE
-    from layer.contents import LEFT_OUT
-
-    assert "fastext.console" in LEFT_OUT
-    # Of what is no Python the layer has certificates alone (layer/tree.py).
-    assert not list(SOURCE.glob("fastext/console/**/*.pem"))
+    names = {dotted(path) for path in sources()}
+    assert "fastext.extension" in names
+    assert not {name for name in names if name.startswith(("fastext.console", "fastext.commands"))}
+    # Nor does it come along with what imports it.
+    assert {"fastext.console", "fastext.commands"} <= {*LEFT_OUT}
+    listed = (ROOT / "layer" / "files.txt").read_text()
+    assert "page.html" not in listed
+    assert "openapi" not in listed
 
 
 def test_a_build_without_it_says_so_to_who_wants_it(monkeypatch):
