@@ -18,6 +18,7 @@ from fastext.errors import (
     BadRequest,
     FastextError,
     MethodNotAllowed,
+    Misdirected,
     NotFeatureFlags,
     RequestError,
     Unauthorized,
@@ -29,6 +30,7 @@ from fastext.response import Reply
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fastext.access import Access
+    from fastext.hosts import Hosts
     from fastext.rules import VariantFlags
 
 NO_STORE = b"Cache-Control: no-store\r\n"
@@ -53,10 +55,10 @@ class Handler:
 
     `fetch` takes a key and gives an awaitable of its document, or raises our errors; it merges
     concurrent calls for one key. `version` is what `/ping` tells, `status` what `/status` does.
-    `access` guards all but `/ping`.
+    `access` guards all but `/ping`, and `hosts` all.
     """
 
-    __slots__ = ("_access", "_cache", "_fetch", "_indexing", "_log", "_ping", "_status")
+    __slots__ = ("_access", "_cache", "_fetch", "_hosts", "_indexing", "_log", "_ping", "_status")
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Handler:
         version: str,
         status: Callable[[], dict[str, object]] = dict,
         access: "Access | None" = None,
+        hosts: "Hosts | None" = None,
     ) -> None:
         self._cache = cache
         self._fetch = fetch
@@ -73,6 +76,7 @@ class Handler:
         self._indexing: dict[Document, asyncio.Task[FlagIndex | None]] = {}
         self._status = status
         self._access = access
+        self._hosts = hosts
         # Made without a JSON module, because it may be asked before one is loaded.
         self._ping = Reply(200, PING_FIELDS, b'{"version":"%b"}' % version.encode("ascii"))
 
@@ -81,6 +85,13 @@ class Handler:
 
         `fields` are the request's, by lower-case name.
         """
+        if self._hosts is not None and not self._hosts.serves(target, fields):
+            return response.error(
+                Misdirected(
+                    "nothing is served under this Host, but under localhost, addresses, HTTP_HOST "
+                    "and what FASTEXT_ALLOWED_HOSTS names"
+                )
+            )
         if self._access is not None and not (self._access.granted(fields) or is_ping(target)):
             return response.error(Unauthorized("the access token is missing or wrong"))
         if method not in (b"GET", b"HEAD"):
