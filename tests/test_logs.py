@@ -96,7 +96,7 @@ def test_elsewhere_they_are_the_agent_s(start, appconfig):
     assert all(line.startswith("[appconfig agent] ") for line in program.log.splitlines())
 
 
-FORGED = "\n[appconfig agent] 2026/11/23 20:15:02 FATAL forged\r\x1b[31m"
+FORGED = "forged\r\x1b[31m\n[appconfig agent] 2026/11/23 20:15:02 FATAL forged"
 
 
 @pytest.mark.parametrize("form", ["Text", "JSON"])
