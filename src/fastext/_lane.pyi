@@ -17,7 +17,8 @@ class Lane:
     `lookup` gives the reply to a GET of a target with some fields, those that say something of the
     caller (Context, Entity-Id), or None where a document must be fetched first;
     `accepts` says whether httptools takes some bytes for one whole request; `date` gives the Date
-    of now; `allowed` says of a Host whether it is served, None that any is. Both caches are bounded, by entries and by bytes.
+    of now; `allowed` says of a Host whether it is served, None that any is. Both caches are
+    bounded, by entries and by bytes.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # gives as Ion where any flag has variants, and everything else as it is.
 ACCEPT = "application/ion;type=AWS.AppConfig.FeatureFlags;q=1.0,*/*;q=0.1"
 
-TOKEN = "ConfigurationToken"
+REFERENCE = "ConfigurationToken"
 
 START, GET = "StartConfigurationSession", "GetLatestConfiguration"
 
@@ -70,8 +70,8 @@ def without_signed(message: str) -> str:
 
 def without_token(detail: "Any") -> "Any":
     """A detail but for the configuration token by which the service refers to what is not there."""
-    if isinstance(detail, dict) and isinstance(detail.get(TOKEN), str):
-        return {name: value for name, value in detail.items() if name != TOKEN}
+    if isinstance(detail, dict) and isinstance(detail.get(REFERENCE), str):
+        return {name: value for name, value in detail.items() if name != REFERENCE}
     return detail
 
 

@@ -332,8 +332,8 @@ class Settings:
     """The values of all variables, read once; one attribute per `Variable.field`.
 
     `log_json` says that Lambda wants every log line to be a JSON object (Lambda developer guide,
-    "Configuring JSON and plain text log formats"). `problems` holds one line for each value that could not be used: the variable, the value and
-    what is used instead.
+    "Configuring JSON and plain text log formats"). `problems` holds one line for each value that
+    could not be used: the variable, the value and what is used instead.
     """
 
     http_port: int
