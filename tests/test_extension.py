@@ -265,7 +265,9 @@ def test_a_taken_port_ends_the_agent_with_one_clear_line(start, appconfig):
     program.wait_for_log(f"ERROR cannot listen on 127.0.0.1 port {port}")
 
 
-def test_a_thousand_concurrent_reads_of_a_cold_configuration_cost_one_session_and_one_get(start, appconfig):
+def test_a_thousand_concurrent_reads_of_a_cold_configuration_cost_one_session_and_one_get(
+    start, appconfig
+):
     gate = threading.Event()
     appconfig.fail(START, Gate(gate))
     program = start(AWS_ENDPOINT_URL=appconfig.url).wait_serving()
