@@ -27,7 +27,8 @@ def test_localhost_addresses_and_given_names_are_served(host):
 @pytest.mark.parametrize(
     "host",
     [b"rebound.example", b"localhost.rebound.example", b"rebound.example:2772",
-     b"127.0.0.1.example", b"127.1", b"0x7f000001", b"2130706433", b"internal", b"x.agent.internal", b"[::1].example",
+     b"127.0.0.1.example", b"127.1", b"0x7f000001", b"2130706433", b"internal",
+     b"x.agent.internal", b"[::1].example",
      b"[rebound.example]", b"\xff"],
 )  # fmt: skip
 def test_other_names_are_not(host):

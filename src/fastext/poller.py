@@ -35,7 +35,6 @@ from fastext.schedule import (
 from fastext.session import ConfigurationSession, Retrieved
 from fastext.workers import Workers
 
-
 # So many names that lead to nothing may cost a session each in so many seconds.
 MAX_FAILED = 1000
 FAILED_KEPT_S = 60.0
