@@ -4,7 +4,10 @@ Cost may grow with the bytes that are sent, and not with connections, configurat
 requests that have nothing to do with the one at hand.
 """
 
+import contextlib
 import random
+import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -22,13 +25,15 @@ from benches.harness.documents import (
     target,
 )
 from benches.harness.model import Outcome
-from benches.harness.round_trips import ROUNDS, Subject, one, report
+from benches.harness.round_trips import ROUNDS, Run, Subject, one, report
 from benches.harness.servers import FASTEXT, Server
 from benches.harness.suite import Case, Context, Group
 
 GROUP = "scale"
 MB = 2**20
 CONNECTIONS = 1000
+SLOW = 800
+OPENED_WITHIN_S = 30.0
 CONFIGURATIONS = 200
 DISTINCT = 100_000
 LOAD_ROUNDS = 7
@@ -56,6 +61,81 @@ def beside_connections(case: str, context: Context) -> Iterator[Outcome]:
         alone = "no other connection"
         subjects = {"1,000 open connections": small(busy, context), alone: small(quiet, context)}
         yield from report(GROUP, case, subjects, context, {alone: "scale.connections"})
+
+
+class BesideSlowClients(Subject):
+    """In its runs alone they drip: both servers share a core, and the other is to have its own."""
+
+    dripping: threading.Event
+
+    def run(self) -> Run:
+        self.dripping.set()
+        try:
+            return super().run()
+        finally:
+            self.dripping.clear()
+
+
+def beside_slow_clients(case: str, context: Context) -> Iterator[Outcome]:
+    """A small read while many others drip their requests, or do not read what they asked for."""
+    quiet, busy = another(context), another(context)
+    with slow_clients(busy, SLOW) as dripping:
+        beside = BesideSlowClients(busy, "keep", context.server_core, one(request(SMALL_TARGET)))
+        beside.dripping = dripping
+        alone = "no other client"
+        subjects = {"800 slow clients": beside, alone: small(quiet, context)}
+        yield from report(GROUP, case, subjects, context, {f"p99 {alone}": "scale.slow"})
+
+
+@contextlib.contextmanager
+def slow_clients(server: Server, count: int) -> Iterator[threading.Event]:
+    """So many clients that never come to an end; they drip while the event is set."""
+    dripping, opened, ended = threading.Event(), threading.Event(), threading.Event()
+    thread = threading.Thread(target=drip, args=(server.port, count, dripping, opened, ended))
+    dripping.set()
+    thread.start()
+    try:
+        if not opened.wait(OPENED_WITHIN_S):
+            raise RuntimeError(f"{count} slow clients could not be opened")
+        dripping.clear()
+        yield dripping
+    finally:
+        dripping.set()
+        ended.set()
+        thread.join()
+
+
+def drip(
+    port: int,
+    count: int,
+    dripping: threading.Event,
+    opened: threading.Event,
+    ended: threading.Event,
+) -> None:
+    """Send a byte of one client every millisecond; who has been cut comes back."""
+    whole = request(SMALL_TARGET)
+    begun = (whole[:10], whole[:-2], b"POST" + whole[3:-2] + b"Content-Length: 60000\r\n\r\n",
+             request(target(f"bytes-{HUGE}")))  # fmt: skip
+    unread = len(begun) - 1
+    with contextlib.ExitStack() as stack:
+        peers: dict[int, socket.socket] = {}
+        while True:
+            for place in range(count):
+                kind = place % len(begun)
+                try:
+                    if place not in peers:
+                        peer = socket.create_connection(("127.0.0.1", port))
+                        peers[place] = stack.enter_context(peer)
+                        peer.sendall(begun[kind])
+                    elif kind != unread:
+                        peers[place].send(b"a")
+                except OSError:
+                    if place in peers:
+                        peers.pop(place).close()
+                dripping.wait()
+                if ended.wait(0.001):
+                    return
+            opened.set()
 
 
 def loaded(case: str, context: Context) -> Iterator[Outcome]:
@@ -161,6 +241,7 @@ def distinct_requests(count: int) -> list[bytes]:
 
 CASES = (
     Case("1,000 open connections", partial(beside_connections, "1,000 open connections"), ROUNDS),
+    Case("800 slow clients", partial(beside_slow_clients, "800 slow clients"), ROUNDS),
     Case("1,000 clients", partial(loaded, "1,000 clients"), LOAD_ROUNDS, needs_two_cores=True),
     Case("200 configurations", partial(beside_configurations, "200 configurations"), ROUNDS),
     Case("10,000 flags", partial(beside_flags, "10,000 flags"), ROUNDS),

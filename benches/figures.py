@@ -96,6 +96,7 @@ OTHERS = (
     Figure("memory.botocore", "RSS after prefetch of 10 KB, botocore, over a bare interpreter",
            4.5, 3.8),
     Figure("scale.connections", "round trip beside 1,000 open connections, over without", 1.3, 1.1),
+    Figure("scale.slow", "p99 of a round trip beside 800 slow clients, over without", 2.0, 1.1),
     Figure("scale.configurations", "round trip beside 200 configurations, over beside 1",
            1.3, 1.05),
     Figure("scale.flags", "3 of 10,000 flags by HTTP, over 3 of 10", 1.3, 1.05),

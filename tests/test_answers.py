@@ -59,3 +59,16 @@ def test_the_members_that_a_caller_may_use_are_kept():
 )  # fmt: skip
 def test_where_no_problem_is_named_there_is_none(members):
     assert token_problem(members) == ""
+
+
+def test_what_was_signed_and_the_token_are_not_told():
+    signed = "It does not match.\n\nThe Canonical String should have been 'x-amz-security-token:t'"
+    refused = service_error(GET, 403, "InvalidSignatureException", signed, {})
+    assert refused.message == f"{GET}: InvalidSignatureException: It does not match."
+    at_once = service_error(GET, 403, "X", "No. The Canonical String is 't'", {})
+    assert at_once.message == f"{GET}: X: No."
+    gone = service_error(
+        GET, 404, "ResourceNotFoundException", "gone",
+        {"ReferencedBy": {"ConfigurationToken": "t", "ApplicationIdentifier": "a"}},
+    )  # fmt: skip
+    assert gone.details == {"ReferencedBy": {"ApplicationIdentifier": "a"}}

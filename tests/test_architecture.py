@@ -15,7 +15,8 @@ TESTS = Path(__file__).parent
 # second set names it.
 LEVELS = [
     {"__init__"},
-    {"errors", "settings", "places", "ion_values", "clock", "digest", "files", "access"},
+    {"errors", "settings", "places", "ion_values", "clock", "digest", "files", "access",
+     "hosts"},
     {"_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "answers", "context",
      "signature", "endpoints", "stand_ins", "freshness", "patience", "ion_scanner", "ion_binary"},
     {"startup", "workers", "tls", "ion_text"},
@@ -51,6 +52,7 @@ REQUEST_SIDE = {
     "request",
     "response",
     "handler",
+    "hosts",
     "protocol",
 }
 REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api",

@@ -289,6 +289,45 @@ def test_a_certificate_for_another_name_is_refused(client_of, authority, environ
         begin(client_of(service))
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
+def test_a_server_that_speaks_nothing_newer_than_tls_1_1_is_refused(
+    client_of, authority, environ, tmp_path
+):
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(bundle)
+    environ.setenv("AWS_CA_BUNDLE", str(bundle))
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    authority.issue_cert("localhost").configure_cert(old)
+    careless = ssl.create_default_context(cafile=str(bundle))
+    careless.set_ciphers("ALL:@SECLEVEL=0")
+    careless.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with FakeAppConfig(old) as service:
+        port = int(service.url.rpartition(":")[2])
+        with (
+            socket.create_connection(("127.0.0.1", port)) as raw,
+            careless.wrap_socket(raw, server_hostname="localhost") as secured,
+        ):
+            assert secured.version() == "TLSv1.1", "the server is up, and would answer"
+        with pytest.raises(Unavailable, match="no trusted connection"):
+            begin(client_of(service))
+        assert service.calls == []
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [{"PYTHONHTTPSVERIFY": "0"}, {"AWS_CA_BUNDLE": "false"}, {"REQUESTS_CA_BUNDLE": ""}],
+)
+def test_nothing_turns_the_checks_off(client_of, secure, environ, switch):
+    for name, value in switch.items():
+        environ.setenv(name, value)
+    with pytest.raises(Unavailable):
+        begin(client_of(secure))
+    assert secure.calls == []
+
+
 def test_a_bundle_that_cannot_be_read_is_named(client_of, secure, environ):
     environ.setenv("AWS_CA_BUNDLE", "/nonexistent/ca.pem")
     with pytest.raises(Unavailable, match=r"certificates in '/nonexistent/ca\.pem'"):

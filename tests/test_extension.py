@@ -1,5 +1,6 @@
 """The life of the process, from its first line to its exit status."""
 
+import contextlib
 import json
 import re
 import signal
@@ -13,6 +14,7 @@ from fakes.appconfig import GET, START, FakeAppConfig
 from fakes.faults import Gate, Hang, Status
 from fakes.lambda_api import Drop, FakeLambdaApi, refused
 from program import FEATURES
+from scene import read_replies
 
 NAME = "shop:production:features"
 CHANGED = b'{"dark_mode":{"enabled":false}}'
@@ -263,21 +265,26 @@ def test_a_taken_port_ends_the_agent_with_one_clear_line(start, appconfig):
     program.wait_for_log(f"ERROR cannot listen on 127.0.0.1 port {port}")
 
 
-def test_many_readers_of_one_cold_configuration_cost_one_session_and_one_get(start, appconfig):
+def test_a_thousand_concurrent_reads_of_a_cold_configuration_cost_one_session_and_one_get(
+    start, appconfig
+):
     gate = threading.Event()
     appconfig.fail(START, Gate(gate))
     program = start(AWS_ENDPOINT_URL=appconfig.url).wait_serving()
-    answers = []
-    callers = [
-        threading.Thread(target=lambda: answers.append(program.get().status)) for _ in range(40)
-    ]
-    for caller in callers:
-        caller.start()
-    appconfig.wait_for(START, 1)
-    gate.set()
-    for caller in callers:
-        caller.join()
-    assert answers == [200] * 40
+    request = f"GET {FEATURES} HTTP/1.1\r\nHost: localhost\r\n"
+    with contextlib.ExitStack() as stack:
+        callers = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", program.port), 20))
+            for _ in range(100)
+        ]
+        for caller in callers:
+            last = f"{request}Connection: close\r\n\r\n"
+            caller.sendall(f"{request}\r\n".encode() * 9 + last.encode())
+        appconfig.wait_for(START, 1)
+        gate.set()
+        for caller in callers:
+            answer = b"".join(iter(lambda caller=caller: caller.recv(65536), b""))
+            assert [content for _, _, content in read_replies(answer)] == [FLAGS] * 10
     assert (appconfig.count(START), appconfig.count(GET)) == (1, 1)
 
 

@@ -1,13 +1,19 @@
 """Log lines: their form, their levels, and that nobody can forge one."""
 
+import json
 import re
 import subprocess
 import sys
 
+import orjson
 import pytest
+from fakes.appconfig import START
+from fakes.faults import Status
+from hypothesis import given
+from hypothesis import strategies as st
 from waiting import until
 
-from fastext.logs import Log, duration
+from fastext.logs import Log, duration, json_line
 from fastext.settings import LOG_LEVELS
 
 
@@ -37,6 +43,89 @@ def test_one_event_is_one_line_whatever_it_holds():
     (line,) = lines_of("info", lambda log: log.warn("a\nb\r\x1b[31m\x85\u2028c\udcff"))
     assert line.count("\n") == 1
     assert line.endswith("a\\nb\\r\\x1b[31m\\x85\\x2028c\\udcff\n")
+
+
+ANY_TEXT = st.text(st.characters(codec=None), max_size=50)
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_any_event_is_one_json_object_on_one_line(message, request_id):
+    lines = []
+    log = Log("info", lines.append, lambda: 1_700_000_000.0426, json_line)
+    log.request_id = request_id
+    log.warn(message)
+    (line,) = lines
+    assert len(line.decode().splitlines()) == 1
+    written = message.encode("utf-8", "backslashreplace").decode()
+    expected = {"timestamp": "2023-11-14T22:13:20.042Z", "level": "WARN",
+                "logger": "appconfig agent", "message": written}  # fmt: skip
+    if request_id:
+        expected["requestId"] = request_id.encode("utf-8", "backslashreplace").decode()
+    assert orjson.loads(line) == expected
+
+
+def test_in_lambda_the_lines_are_json_with_the_current_invocation(start, appconfig, lambda_api):
+    appconfig.next_poll_interval_s = 0
+    program = start(
+        AWS_LAMBDA_RUNTIME_API=lambda_api.address,
+        AWS_LAMBDA_LOG_FORMAT="JSON",
+        AWS_ENDPOINT_URL=appconfig.url,
+        PREFETCH_LIST="shop:production:features",
+        POLL_INTERVAL_SECONDS="1us",
+        LOG_LEVEL="debug",
+    )
+    for number in (1, 2):
+        lambda_api.wait_next(number)
+        appconfig.deploy("shop", "production", "features", b"%d" % number)
+        lambda_api.invoke(f"request-{number}")
+        program.wait_for_log("updated cache data", number)
+    lambda_api.wait_next(3)
+    lambda_api.shutdown()
+    assert program.wait() == 0
+    events = [json.loads(line) for line in program.log.splitlines()]
+    requests = {}
+    for event in events:
+        assert {"timestamp", "level", "logger", "message"} <= event.keys()
+        requests.setdefault(event["message"].partition(" ")[0], []).append(event.get("requestId"))
+    assert requests["serving"] == requests["retrieved"] == requests["SHUTDOWN:"] == [None]
+    assert requests["updated"] == ["request-1", "request-2"]
+
+
+def test_elsewhere_they_are_the_agent_s(start, appconfig):
+    program = start(AWS_ENDPOINT_URL=appconfig.url, AWS_LAMBDA_LOG_FORMAT="JSON").wait_serving()
+    assert all(line.startswith("[appconfig agent] ") for line in program.log.splitlines())
+
+
+FORGED = "forged\r\x1b[31m\n[appconfig agent] 2026/11/23 20:15:02 FATAL forged"
+
+
+@pytest.mark.parametrize("form", ["Text", "JSON"])
+def test_nothing_that_comes_from_outside_makes_a_line(start, lambda_api, appconfig, form):
+    """What the service says, what a caller asks for and what a variable holds."""
+    appconfig.fail_always(START, Status(400, "BadRequestException", {"Message": FORGED}))
+    program = start(
+        AWS_LAMBDA_RUNTIME_API=lambda_api.address,
+        AWS_LAMBDA_LOG_FORMAT=form,
+        AWS_ENDPOINT_URL=appconfig.url,
+        PREFETCH_LIST=f"a:b:c,shop{FORGED}",
+        MAX_CONNECTIONS=FORGED,
+        LOG_LEVEL="trace",
+    )
+    lambda_api.wait_next(1)
+    name = "".join(f"%{byte:02X}" for byte in FORGED.encode())
+    program.get(f"/applications/{name}/environments/b/configurations/c")
+    program.get(f"/applications/a/environments/b/configurations/c?flag={name}")
+    lambda_api.invoke(FORGED)
+    lambda_api.wait_next(2)
+    lambda_api.shutdown()
+    assert program.wait() == 0
+    assert "forged" in program.log
+    begin = r"\{" if form == "JSON" else r"\[appconfig agent\] "
+    for line in program.log.split("\n")[:-1]:
+        assert re.match(begin, line), line
+        assert "\x1b" not in line
+        assert "\r" not in line
+        assert not re.match(r"\[appconfig agent\] 2026/11/23 20:15:02 FATAL", line)
 
 
 def test_an_unforeseen_failure_names_its_place():

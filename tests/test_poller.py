@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from fastext import schedule
+from fastext import poller, schedule
 from fastext.cache import Cache
 from fastext.clock import Moment
 from fastext.deadline import Deadline
-from fastext.document import read_document
+from fastext.document import Document, read_document
 from fastext.errors import (
     AccessDenied,
     NotFound,
@@ -295,14 +295,43 @@ def test_a_refresh_under_way_is_not_begun_again(scene):
     assert len(s.workers.held) == 1
 
 
-def test_the_number_of_configurations_is_bounded_and_failures_make_room(scene, monkeypatch):
+def test_the_number_of_configurations_is_bounded_and_failures_do_not_count(scene):
     s = scene(c=[got(b"x")], d=[NotFound("x")], f=[got(b"f")], g=[got(b"g")])
     s.fetch()
     s.fetch(("a", "e", "d"))
-    assert s.fetch(("a", "e", "f")).content == b"f", "the failed one has made room"
+    assert s.fetch(("a", "e", "f")).content == b"f", "the failed one is not in use"
     fault = s.fetch(("a", "e", "g"))
     assert isinstance(fault, TooManyConfigurations)
     assert s.cache.get(KEY) is not None
+
+
+def test_names_that_lead_to_nothing_are_bounded_in_a_minute(scene, monkeypatch):
+    monkeypatch.setattr(poller, "MAX_FAILED", 2)
+    s = scene(c=[got(b"x")], d=[NotFound("x")], e=[NotFound("x")], f=[got(b"f")])
+    for name in "cde":
+        s.fetch(("a", "e", name))
+    refused = s.fetch(("a", "e", "f"))
+    assert isinstance(refused, TooManyConfigurations)
+    assert "has cost a session" in refused.message
+    assert s.fetch().content == b"x", "what is there is served"
+    assert len(s.sessions) == 3
+    s.pass_time(poller.FAILED_KEPT_S)
+    assert s.fetch(("a", "e", "f")).content == b"f"
+
+
+@pytest.mark.parametrize(("age_s", "left_s"), [(10.0, 35.0), (44.0, 1.0), (-100.0, 45.0)])
+def test_a_backup_is_polled_when_the_interval_since_it_was_saved_has_passed(scene, age_s, left_s):
+    s = scene(c=[got(b"new")])
+    backup = Document(b"old", "text/plain")
+    backup.saved_at = s.clock.wall - age_s
+    s.poller.preload(KEY, backup)
+    assert s.fetch().content == b"old"
+    s.pass_time(left_s - 0.01)
+    assert s.poller.refresh_due() == []
+    s.pass_time(0.02)
+    assert len(s.poller.refresh_due()) == 1
+    s.workers.run()
+    assert s.cache.get(KEY).content == b"new"
 
 
 def test_with_timers_every_configuration_polls_by_itself(scene, monkeypatch):

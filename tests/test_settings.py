@@ -62,6 +62,17 @@ def test_log_levels_are_read_in_any_case(level):
     assert read(LOG_LEVEL=level.title()).log_level == level
 
 
+def test_the_level_that_lambda_sets_holds_where_ours_does_not_and_only_there():
+    lambda_s = {"AWS_LAMBDA_LOG_LEVEL": "WARN", "AWS_LAMBDA_LOG_FORMAT": "JSON"}
+    ours = {LAMBDA_PREFIX + "LOG_LEVEL": "debug"}
+    inside = Settings.from_env(lambda_s, in_lambda=True)
+    assert (inside.log_level, inside.log_json) == ("warn", True)
+    assert Settings.from_env(lambda_s | ours, in_lambda=True).log_level == "debug"
+    outside = Settings.from_env(lambda_s, in_lambda=False)
+    assert (outside.log_level, outside.log_json) == ("info", False)
+    assert not Settings.from_env({"AWS_LAMBDA_LOG_FORMAT": "Text"}, in_lambda=True).log_json
+
+
 @pytest.mark.parametrize(
     ("text", "pairs"),
     [("a: b", (("a", "b"),)), ("h1: v1, h2: v2", (("h1", "v1"), ("h2", "v2"))),

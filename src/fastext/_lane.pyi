@@ -17,7 +17,8 @@ class Lane:
     `lookup` gives the reply to a GET of a target with some fields, those that say something of the
     caller (Context, Entity-Id), or None where a document must be fetched first;
     `accepts` says whether httptools takes some bytes for one whole request; `date` gives the Date
-    of now. Both caches are bounded, by entries and by bytes.
+    of now; `allowed` says of a Host whether it is served, None that any is. Both caches are
+    bounded, by entries and by bytes.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class Lane:
         lookup: Callable[[bytes, Sequence[tuple[bytes, bytes]]], Reply | None],
         accepts: Callable[[bytes], bool],
         date: Callable[[], bytes],
+        allowed: Callable[[bytes], bool] | None = None,
     ) -> None: ...
     def clear(self) -> None:
         """Forget every reply. To be called in the turn of the loop in which a document changes."""

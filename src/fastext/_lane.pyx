@@ -149,6 +149,8 @@ cdef bint is_word(Cursor cursor, Py_ssize_t size, const char* word, Py_ssize_t l
 cdef struct Request:
     Cursor target
     Cursor target_end
+    Cursor host
+    Cursor host_end
     bint close
     bint context            # whether a field says something of the caller
 
@@ -195,6 +197,8 @@ cdef bint is_simple(bytes data, Request* found) noexcept:
         if c == c'h':
             if is_word(cursor, name_end - cursor, b"host", 4):
                 hosts += 1
+                found.host = value
+                found.host_end = value_end
                 if not is_plain_host(value, value_end):
                     return False
         elif c == c'c':
@@ -246,15 +250,17 @@ cdef class Lane:
     cdef object lookup          # target, fields -> Reply, or None where something must be fetched
     cdef object accepts         # bytes -> whether httptools takes them for one whole request
     cdef object date            # () -> the Date of now
+    cdef object allowed         # Host -> whether it is served, or None where any is
     cdef dict wire              # request bytes -> Ready
     cdef dict targets           # target -> Ready; for replies that close, b"!" + target
     cdef Py_ssize_t bytes_kept
     cdef uint64_t seen[REMEMBERED]
 
-    def __init__(self, lookup, accepts, date):
+    def __init__(self, lookup, accepts, date, allowed=None):
         self.lookup = lookup
         self.accepts = accepts
         self.date = date
+        self.allowed = allowed
         self.clear()
 
     def clear(self):
@@ -288,6 +294,10 @@ cdef class Lane:
         cdef bytes target
         cdef Ready ready
         if not is_simple(data, &request) or not self.accepts(data):
+            return None
+        if self.allowed is not None and not self.allowed(PyBytes_FromStringAndSize(
+            <const char*>request.host, request.host_end - request.host
+        )):
             return None
         target = PyBytes_FromStringAndSize(
             <const char*>request.target, request.target_end - request.target

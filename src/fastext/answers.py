@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # gives as Ion where any flag has variants, and everything else as it is.
 ACCEPT = "application/ion;type=AWS.AppConfig.FeatureFlags;q=1.0,*/*;q=0.1"
 
+REFERENCE = "ConfigurationToken"
+
 START, GET = "StartConfigurationSession", "GetLatestConfiguration"
 
 THROTTLING = frozenset({"ThrottlingException", "TooManyRequestsException", "Throttling"})
@@ -40,8 +42,8 @@ def service_error(
     operation: str, status: int, code: str, message: str, members: "Mapping[str, Any]"
 ) -> UpstreamError:
     """Our error for an error answer; `members` are those of its body."""
-    text = f"{operation}: {code}: {message or 'no message'}"
-    details = {name: members[name] for name in DETAILS if name in members}
+    text = f"{operation}: {code}: {without_signed(message) or 'no message'}"
+    details = {name: without_token(members[name]) for name in DETAILS if name in members}
     if code in THROTTLING or status == 429:
         return Throttled(text)
     if status in (401, 403) or code in REFUSED_CREDENTIALS:
@@ -56,6 +58,21 @@ def service_error(
     if status == 400:
         return InvalidUpstreamRequest(text, details)
     return Unavailable(text)
+
+
+def without_signed(message: str) -> str:
+    """A service's message but for what AWS adds where a signature is wrong: all that was signed.
+
+    That has the session token in it, and the configuration token.
+    """
+    return message.partition("\n")[0].partition("The Canonical String")[0].rstrip()
+
+
+def without_token(detail: "Any") -> "Any":
+    """A detail but for the configuration token by which the service refers to what is not there."""
+    if isinstance(detail, dict) and isinstance(detail.get(REFERENCE), str):
+        return {name: value for name, value in detail.items() if name != REFERENCE}
+    return detail
 
 
 def token_problem(members: "Mapping[str, Any]") -> str:

@@ -11,6 +11,7 @@
     |   +-- RequestTimeout          408  it has not come whole in time
     |   +-- ContentTooLarge         413
     |   +-- TargetTooLong           414
+    |   +-- Misdirected             421  a Host that is not served here
     |   +-- HeadTooLarge            431
     |   +-- TooManyConnections      503
     |   +-- TooManyConfigurations   503
@@ -99,6 +100,10 @@ class ContentTooLarge(RequestError):
 
 class TargetTooLong(RequestError):
     status = 414
+
+
+class Misdirected(RequestError):
+    status = 421
 
 
 class HeadTooLarge(RequestError):

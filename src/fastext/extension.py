@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from fastext.access import Access
     from fastext.agent import Agent
     from fastext.console import Console
+    from fastext.hosts import Hosts
 
 try:
     # The layer's own interpreter gives back what only the start needed (layer/main.c).
@@ -154,15 +155,17 @@ class Extension:
         if agent is not None:
             agent.poller = self._poller
         access = new_access(settings)
+        hosts = new_hosts(settings, start)
         fetch = agent.fetch if agent else self._poller.fetch
         console = None if start.in_lambda else new_console(settings, log, fetch, self._ion_symbols)
-        handler = Handler(cache, fetch, log, __version__, status, access, console)
+        handler = Handler(cache, fetch, log, __version__, status, access, hosts, console)
         self._files_wanted = console is not None  # to be listed there
         date = Date()
         # Reads are logged at debug, one by one, and the lane would answer without a word; nor does
         # it know who may read.
         laned = not log.debugging and access is None
-        self._lane = Lane(handler.lookup, WholeRequests().accept, date) if laned else None
+        allowed = hosts.allowed if hosts is not None else None
+        self._lane = Lane(handler.lookup, WholeRequests().accept, date, allowed) if laned else None
         self._server = Server(loop, handler, max_connections(), date, self._lane)
         self._listener = Listener(loop, self._server, BACKLOG)
         self._events = threading.Thread(target=self._follow_events, name="events", daemon=True)
@@ -286,7 +289,9 @@ class Extension:
         pause_s = FIRST_RETRY_S
         while True:
             try:
-                event = member(api.next(), b"eventType")
+                told = api.next()
+                event = member(told, b"eventType")
+                self._log.request_id = member(told, b"requestId")
                 if event == "SHUTDOWN":
                     self._loop.call_soon_threadsafe(self._ended.set)
                     return
@@ -384,6 +389,16 @@ def new_console(
             log.warn("FASTEXT_CONSOLE: this build has no console; that of pip install has it")
         return None
     return Console(fetch, symbols)
+
+
+def new_hosts(settings: Settings, start: Start) -> "Hosts | None":
+    """No browser is in Lambda, and none knows an access token."""
+    if start.in_lambda or settings.access_token is not None:
+        return None
+    from fastext.hosts import Hosts
+
+    own = () if start.host == "all" else (start.host,)
+    return Hosts((*own, *(settings.allowed_hosts or ())))
 
 
 def new_agent(

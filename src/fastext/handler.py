@@ -18,6 +18,7 @@ from fastext.errors import (
     BadRequest,
     FastextError,
     MethodNotAllowed,
+    Misdirected,
     NotFeatureFlags,
     RequestError,
     Unauthorized,
@@ -30,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fastext.access import Access
     from fastext.console import Console
+    from fastext.hosts import Hosts
     from fastext.rules import VariantFlags
 
 NO_STORE = b"Cache-Control: no-store\r\n"
@@ -54,10 +56,11 @@ class Handler:
 
     `fetch` takes a key and gives an awaitable of its document, or raises our errors; it merges
     concurrent calls for one key. `version` is what `/ping` tells, `status` what `/status` does.
-    `access` guards all but `/ping` and the page of `console`, which is there for people.
+    `access` guards all but `/ping` and the page of `console`, which is there for people; `hosts`
+    guards all.
     """
 
-    __slots__ = ("_access", "_cache", "_console", "_fetch", "_indexing", "_log", "_ping",
+    __slots__ = ("_access", "_cache", "_console", "_fetch", "_hosts", "_indexing", "_log", "_ping",
                  "_status")  # fmt: skip
 
     def __init__(
@@ -68,6 +71,7 @@ class Handler:
         version: str,
         status: Callable[[], dict[str, object]] = dict,
         access: "Access | None" = None,
+        hosts: "Hosts | None" = None,
         console: "Console | None" = None,
     ) -> None:
         self._cache = cache
@@ -77,6 +81,7 @@ class Handler:
         self._status = status
         self._access = access
         self._console = console
+        self._hosts = hosts
         # Made without a JSON module, because it may be asked before one is loaded.
         self._ping = Reply(200, PING_FIELDS, b'{"version":"%b"}' % version.encode("ascii"))
 
@@ -85,6 +90,13 @@ class Handler:
 
         `fields` are the request's, by lower-case name.
         """
+        if self._hosts is not None and not self._hosts.serves(target, fields):
+            return response.error(
+                Misdirected(
+                    "nothing is served under this Host, but under localhost, addresses, HTTP_HOST "
+                    "and what FASTEXT_ALLOWED_HOSTS names"
+                )
+            )
         if self._access is not None and not (self._access.granted(fields) or self._open(target)):
             return response.error(Unauthorized("the access token is missing or wrong"))
         if method not in (b"GET", b"HEAD"):

@@ -4,7 +4,10 @@
 
 Lambda sends standard error to CloudWatch Logs and splits it at line ends, so control characters
 are escaped: nothing that a caller or a service sends can forge a line. The form, the levels and
-the wording are those that tools search for in the real agent's logs.
+the wording are those that tools search for in the real agent's logs. Where Lambda is told to log in
+JSON, an event is one object, with the members of Lambda's own runtimes.
+
+Source: AWS Lambda developer guide, "Configuring JSON and plain text log formats".
 """
 
 import contextlib
@@ -27,7 +30,7 @@ _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x
     ord("\r"): "\\r",
     ord("\t"): "\\t",
 }
-
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _ESCAPES} | {ord('"'): '\\"', ord("\\"): "\\\\"}
 
 # What a pipe takes whole, or says that it does not take (POSIX, PIPE_BUF on Linux).
 _PIPE_BYTES = 4096
@@ -62,20 +65,24 @@ def file_writer(path: str) -> Callable[[bytes], None]:
 class Log:
     """A log of events at or above `level` (one of settings.LOG_LEVELS).
 
-    `write` receives one complete line at a time; `now` gives seconds since the epoch.
+    `write` receives one complete line at a time; `now` gives seconds since the epoch. `line_of`
+    makes a line, without its end. `request_id` is that of the current invocation, or empty.
     """
 
-    __slots__ = ("_now", "_threshold", "_write", "debugging")
+    __slots__ = ("_line_of", "_now", "_threshold", "_write", "debugging", "request_id")
 
     def __init__(
         self,
         level: str,
         write: Callable[[bytes], None] = write_stderr,
         now: Callable[[], float] = time.time,
+        line_of: "Callable[[float, str, str, str], str] | None" = None,
     ) -> None:
         self._threshold = LOG_LEVELS.index(level)
         self._write = write
         self._now = now
+        self._line_of = line_of or text_line
+        self.request_id = ""
         # Read on the hot path, which builds no debug line that nobody wants.
         self.debugging = self._threshold <= DEBUG
 
@@ -110,19 +117,48 @@ class Log:
     def _event(self, level: int, message: str) -> None:
         if level < self._threshold:
             return
-        stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(self._now()))
-        line = f"[appconfig agent] {stamp} {LOG_LEVELS[level].upper()} {printable(message)}\n"
-        self._write(line.encode("utf-8", "backslashreplace"))
+        line = self._line_of(
+            self._now(), LOG_LEVELS[level].upper(), characters(message), characters(self.request_id)
+        )
+        self._write(f"{line}\n".encode())
+
+
+def characters(text: str) -> str:
+    """`text` with what is no character and has none in UTF-8, half a surrogate pair, escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def text_line(now: float, level: str, message: str, request_id: str) -> str:
+    """An event as the agent logs it, which knows nothing of invocations."""
+    stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(now))
+    return f"[appconfig agent] {stamp} {level} {printable(message)}"
+
+
+def json_line(now: float, level: str, message: str, request_id: str) -> str:
+    """An event as Lambda's runtimes log it in JSON; Lambda filters by `timestamp` and `level`."""
+    whole, part = divmod(int(now * 1000), 1000)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    request = f',"requestId":"{json_text(request_id)}"' if request_id else ""
+    return (
+        f'{{"timestamp":"{stamp}.{part:03}Z","level":"{level}","logger":"appconfig agent",'
+        f'"message":"{json_text(message)}"{request}}}'
+    )
+
+
+def json_text(text: str) -> str:
+    """`text` as it stands between the quotation marks of a JSON string; `json` is an import."""
+    return text.translate(_JSON_ESCAPES)
 
 
 def new_log(settings: "Settings") -> Log:
     """The log, in its file or, where there is none to be had, on standard error."""
+    line_of = json_line if settings.log_json else text_line
+    log = Log(settings.log_level, line_of=line_of)
     if not settings.log_path:
-        return Log(settings.log_level)
+        return log
     try:
-        return Log(settings.log_level, file_writer(settings.log_path))
+        return Log(settings.log_level, file_writer(settings.log_path), line_of=line_of)
     except OSError as fault:
-        log = Log(settings.log_level)
         log.warn(f"LOG_PATH: {fault}; the log goes to standard error")
         return log
 

@@ -35,6 +35,14 @@ from fastext.schedule import (
 from fastext.session import ConfigurationSession, Retrieved
 from fastext.workers import Workers
 
+# So many names that lead to nothing may cost a session each in so many seconds.
+MAX_FAILED = 1000
+FAILED_KEPT_S = 60.0
+
+# To look for room takes a step for each configuration; where there was none it is not looked again
+# for so long.
+LOOKED_AGAIN_S = 1.0
+
 
 class _Entry:
     """What the poller knows of one configuration."""
@@ -120,6 +128,7 @@ class Poller:
         self._now = now
         self._entries: dict[Key, _Entry] = {}
         self._reserve: dict[Key, Document] = {}
+        self._full: tuple[Moment, str] | None = None  # since when there is no room, and why
 
     # -- what others ask for
 
@@ -211,23 +220,49 @@ class Poller:
     def _entry(self, key: Key) -> _Entry:
         entry = self._entries.get(key)
         if entry is None:
-            if len(self._entries) >= self._max_configurations:
-                self._forget_failures()
+            if len(self._entries) >= min(self._max_configurations, MAX_FAILED):
+                self._make_room()
             entry = self._entries[key] = _Entry(
                 key, self._new_session(key), self._now(), Freshness(self._now)
             )
         return entry
 
-    def _forget_failures(self) -> None:
-        """Make room by dropping configurations that have never been there."""
-        for key, entry in tuple(self._entries.items()):
-            if entry.document is None and entry.retrieval is None and not entry.wanted:
-                del self._entries[key]
-        if len(self._entries) >= self._max_configurations:
-            raise TooManyConfigurations(
+    def _make_room(self) -> None:
+        """For one configuration more. Raises TooManyConfigurations.
+
+        What has never been there is not in use, but each such name has cost a session: only so
+        many may in FAILED_KEPT_S, or a caller that makes names up would cost one for each.
+        """
+        now = self._now()
+        if self._full is None or due(self._full[0], LOOKED_AGAIN_S, now):
+            why = self._look_for_room(now)
+            self._full = (now, why) if why else None
+        if self._full is not None:
+            raise TooManyConfigurations(self._full[1])
+
+    def _look_for_room(self, now: Moment) -> str:
+        """Forget names that have led to nothing, if they are many; why there is no room, or ""."""
+        failed = [
+            entry
+            for entry in self._entries.values()
+            if entry.document is None and entry.retrieval is None and not entry.wanted
+        ]
+        if len(self._entries) - len(failed) >= self._max_configurations:
+            return (
                 f"{self._max_configurations} configurations are in use, and each costs its polls; "
                 "no further one is retrieved (FASTEXT_MAX_CONFIGURATIONS)"
             )
+        if len(failed) < MAX_FAILED:
+            return ""
+        for entry in failed:
+            if due(entry.since, FAILED_KEPT_S, now):
+                del self._entries[entry.key]
+        if any(entry.key not in self._entries for entry in failed):
+            return ""
+        return (
+            f"{MAX_FAILED} configurations could not be retrieved within {FAILED_KEPT_S:.0f} s, and "
+            "each has cost a session; no further one is tried"
+        )
 
     def _retrieve(self, entry: _Entry) -> asyncio.Future[Document]:
         if entry.timer is not None:

@@ -188,10 +188,11 @@ class Variable:
     into the value of `Settings.<field>` or raises ValueError with the predicate of a sentence.
     `default` is the text that holds when nothing is set ("" means None). `secret` values never
     appear in a log line. `plain_in_lambda` says that AWS documents the unprefixed name for Lambda.
+    `lambda_s_own` is Lambda's variable for every program of a sandbox; ours goes before it.
     """
 
-    __slots__ = ("agent_name", "default", "field", "help", "name", "parse", "plain_in_lambda",
-                 "secret", "unit")  # fmt: skip
+    __slots__ = ("agent_name", "default", "field", "help", "lambda_s_own", "name", "parse",
+                 "plain_in_lambda", "secret", "unit")  # fmt: skip
 
     def __init__(
         self,
@@ -205,6 +206,7 @@ class Variable:
         agent_name: str = "",
         secret: bool = False,
         plain_in_lambda: bool = False,
+        lambda_s_own: str = "",
     ) -> None:
         self.name = name
         self.field = field
@@ -215,6 +217,7 @@ class Variable:
         self.agent_name = agent_name or name
         self.secret = secret
         self.plain_in_lambda = plain_in_lambda
+        self.lambda_s_own = lambda_s_own
 
     @property
     def lambda_name(self) -> str:
@@ -228,7 +231,7 @@ class Variable:
         """
         plain = not in_lambda or self.plain_in_lambda
         names = (self.lambda_name, self.agent_name) if plain else (self.lambda_name,)
-        for name in names:
+        for name in (*names, self.lambda_s_own) if in_lambda else names:
             text = environ.get(name, "").strip()
             if text:
                 return name, text
@@ -246,7 +249,8 @@ VARIABLES = (
     Variable("LOG_PATH", "log_path", _text, "", "path",
              "File for the log, instead of standard error."),
     Variable("LOG_LEVEL", "log_level", _log_level, "info", "level",
-             "What is logged: trace, debug, info, warn, error, fatal or none."),
+             "What is logged: trace, debug, info, warn, error, fatal or none.",
+             lambda_s_own="AWS_LAMBDA_LOG_LEVEL"),
     Variable("MAX_CONNECTIONS", "max_connections", _count, "3", "connections",
              "How many calls to AWS AppConfig may run at once."),
     Variable("POLL_INTERVAL_SECONDS", "poll_interval_s", _seconds, "45", "s, or 45s, 5m, 1h",
@@ -283,6 +287,9 @@ VARIABLES = (
     Variable("LOCAL_DEVELOPMENT_DIRECTORY", "local_directory", _text, "", "path",
              "Folder of files that are served in place of AWS AppConfig's configurations.",
              plain_in_lambda=True),
+    Variable("FASTEXT_ALLOWED_HOSTS", "allowed_hosts", _items, "", "list",
+             "Further host names under which the agent is called, outside Lambda and without an "
+             "ACCESS_TOKEN."),
     Variable("FASTEXT_WRITE_ROOTS", "write_roots", _folders, "/tmp", "list",  # noqa: S108
              "Folders under which writeTo of a manifest may write, comma-separated."),
     Variable("FASTEXT_ION_SYMBOLS", "ion_symbols", _text, "", "path",
@@ -327,14 +334,16 @@ class Role:
 class Settings:
     """The values of all variables, read once; one attribute per `Variable.field`.
 
-    `problems` holds one line for each value that could not be used: the variable, the value and
-    what is used instead.
+    `log_json` says that Lambda wants every log line to be a JSON object (Lambda developer guide,
+    "Configuring JSON and plain text log formats"). `problems` holds one line for each value that
+    could not be used: the variable, the value and what is used instead.
     """
 
     http_port: int
     http_host: str | None
     access_token: str | None
     log_path: str | None
+    log_json: bool
     log_level: str
     max_connections: int
     poll_interval_s: float
@@ -357,6 +366,7 @@ class Settings:
     local_directory: str | None
     write_roots: tuple[str, ...]
     console: bool | None
+    allowed_hosts: tuple[str, ...] | None
     problems: tuple[str, ...]
 
     @property
@@ -388,5 +398,7 @@ class Settings:
                     held = variable.default or "nothing"
                     problems.append(f"{name}: {shown} {fault}; using {held} instead")
             setattr(settings, variable.field, value)
+        log_format = environ.get("AWS_LAMBDA_LOG_FORMAT", "") if in_lambda else ""
+        settings.log_json = log_format.upper() == "JSON"
         settings.problems = tuple(problems)
         return settings
