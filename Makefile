@@ -72,7 +72,7 @@ lint: .venv/ready
 	@echo "mypy"
 	@.venv/bin/mypy
 	@echo "stubtest: the compiled module against its .pyi"
-	@.venv/bin/python -m mypy.stubtest --concise --allowlist dev/stubtest-allowlist.txt fastext._parse fastext._lane
+	@.venv/bin/python -m mypy.stubtest --concise --allowlist dev/stubtest-allowlist.txt fastext._parse fastext._lane fastext._memory
 	@if command -v shellcheck > /dev/null; then echo "shellcheck"; shellcheck dev/*.sh build_layer.sh tests/built_layer/function/bootstrap .ci/run; \
 		else echo "SKIPPED shellcheck: it is not installed (apt-get install shellcheck)"; fi
 

@@ -6,11 +6,8 @@
  */
 #include <Python.h>
 #include <openssl/crypto.h>
-#include <malloc.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define PREFIX L"/opt/fastext/python"
@@ -34,34 +31,6 @@ PyObject *fastext_init_hashlib(void)
 {
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     return PyInit__hashlib();
-}
-
-/* The linker's: from the first byte of the executable to the end of its code, nothing of which is
- * ever written. */
-extern const char __executable_start[], etext[];
-
-/* `fastext_layer.settle()`: the start is over. It has touched nearly all of the executable, of which
- * serving needs a tenth; pages that are needed again are mapped again, sixteen at a time, from the
- * page cache. malloc gives back what it keeps for later. */
-static PyObject *settle(PyObject *self, PyObject *unused)
-{
-    (void)self;
-    (void)unused;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t begin = (uintptr_t)__executable_start & -page;
-    uintptr_t end = (uintptr_t)etext & -page;
-    madvise((void *)begin, end - begin, MADV_DONTNEED);
-    malloc_trim(0);
-    Py_RETURN_NONE;
-}
-
-static PyMethodDef methods[] = {{"settle", settle, METH_NOARGS, NULL}, {0}};
-static PyModuleDef layer_module = {PyModuleDef_HEAD_INIT, .m_name = "fastext_layer",
-                                   .m_size = 0, .m_methods = methods};
-
-PyObject *PyInit_fastext_layer(void)
-{
-    return PyModuleDef_Init(&layer_module);
 }
 
 static PyStatus initialize(int argc, char **argv)

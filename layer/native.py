@@ -146,7 +146,6 @@ class Native:
         entries += [(name, own.get(name, f"PyInit_{name}")) for name in STDLIB_EXTENSIONS]
         linked = (
             *ours,
-            "fastext_layer",
             "uvloop.loop",
             "httptools.parser.parser",
             "httptools.parser.url_parser",

@@ -28,7 +28,7 @@ LEVELS = [
       "backup"},
     {"handler", "credentials", "client", "schedule", "charges"},
     {"poller"},
-    {"_lane", "direct", "late_client", "local", "status"},
+    {"_lane", "_memory", "direct", "late_client", "local", "status"},
     {"protocol", "head_start", "agent"},
     {"listener"},
     {"extension"},

@@ -229,14 +229,30 @@ def parse_configuration(str text not None):
 
 # ---------------------------------------------------------------- telling bytes apart
 
-def fnv1a(bytes content not None):
+def part_etag(bytes etag not None, bytes part not None):
+    # FNV-1a in words of 64 bits, rotated so that high bits count as much as low ones.
     cdef uint64_t digest = 0xCBF29CE484222325
-    cdef Cursor cursor = <Cursor>PyBytes_AS_STRING(content)
-    cdef Cursor end = cursor + PyBytes_GET_SIZE(content)
-    while cursor < end:
-        digest = (digest ^ cursor[0]) * <uint64_t>0x100000001B3
-        cursor += 1
-    return digest
+    cdef uint64_t word
+    cdef const char *cursor = PyBytes_AS_STRING(part)
+    cdef Py_ssize_t left = PyBytes_GET_SIZE(part)
+    cdef Py_ssize_t known = PyBytes_GET_SIZE(etag)
+    while left:
+        word = <uint64_t>left << 56  # so that the end of the part is no other's with zeros
+        memcpy(&word, cursor, min(left, <Py_ssize_t>8))
+        digest = (digest ^ word) * <uint64_t>0x9E3779B97F4A7C15
+        digest = digest << 29 | digest >> 35
+        cursor += min(left, <Py_ssize_t>8)
+        left -= min(left, <Py_ssize_t>8)
+    cdef bytes tag = PyBytes_FromStringAndSize(NULL, known + 19)
+    cdef char *out = PyBytes_AS_STRING(tag)
+    out[0] = b'"'
+    memcpy(out + 1, PyBytes_AS_STRING(etag), known)
+    out[known + 1] = b'-'
+    cdef int digit
+    for digit in range(16):
+        out[known + 2 + digit] = b"0123456789abcdef"[digest >> (60 - 4 * digit) & 15]
+    out[known + 18] = b'"'
+    return tag
 
 
 # ---------------------------------------------------------------- feature-flag documents

@@ -50,11 +50,12 @@ class Document:
     deployed version has none) are fit for header fields; `version` counts changes of the content,
     from 1. `variants` is there where flags have variants; then `warnings` has a line for each flag
     that cannot be evaluated in full, and `replies` is room for what was evaluated.
+    `described` is room for the header fields of its replies, once one was made.
     `freshness` is that of the configuration, where it is polled. `saved_at` is when a backup was
     saved, in seconds since the epoch, and 0 for what the service has sent.
     """
 
-    __slots__ = ("_etag", "_flags", "content", "content_type", "freshness", "replies",
+    __slots__ = ("_etag", "_flags", "content", "content_type", "described", "freshness", "replies",
                  "saved_at", "variants", "version",
                  "version_label", "warnings")  # fmt: skip
 
@@ -70,6 +71,7 @@ class Document:
         self.version_label = version_label if is_field_value(version_label) else ""
         self.version = version
         self._etag = b""
+        self.described = b""
         self.freshness: Freshness | None = None
         self.saved_at = 0.0
         self._flags: FlagIndex | object | None = _UNREAD

@@ -24,6 +24,7 @@ import uvloop
 
 from fastext import __version__
 from fastext._lane import Lane
+from fastext._memory import settle
 from fastext.cache import Cache
 from fastext.charges import Charges, CountedClient
 from fastext.document import Document, Key, read_document
@@ -49,15 +50,6 @@ if TYPE_CHECKING:
     from fastext.agent import Agent
     from fastext.console import Console
     from fastext.hosts import Hosts
-
-try:
-    # The layer's own interpreter gives back what only the start needed (layer/main.c).
-    from fastext_layer import settle
-except ImportError:
-
-    def settle() -> None:
-        """Another interpreter has nothing to give back."""
-
 
 # Lambda's Init may take 10 s for everything; the prefetch takes its poll time-out, or this.
 LONGEST_PREFETCH_S = 8.0

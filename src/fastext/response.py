@@ -7,7 +7,7 @@ connection (Date, Connection, whether a body follows) is added when it is sent.
 import time
 from collections.abc import Callable
 
-from fastext._parse import fnv1a
+from fastext._parse import part_etag
 from fastext.document import Document
 from fastext.errors import FastextError
 from fastext.freshness import Freshness
@@ -134,16 +134,13 @@ def ok(
 ) -> Reply:
     """200 with `document`, or with `body`, a part of it, of another type where that is named."""
     # One document has many parts, and each is a representation of its own.
-    etag = b'"%b"' % document.etag if body is None else b'"%b-%x"' % (document.etag, fnv1a(body))
-    fields = b"Content-Type: %b\r\nConfiguration-Version: %d\r\nETag: %b\r\n" % (
-        (content_type or document.content_type).encode("ascii"),
-        document.version,
-        etag,
-    )
-    if document.version_label:
-        fields += b"Version-Label: %b\r\n" % document.version_label.encode("ascii")
-    if document.saved_at:
-        fields += b"Fastext-Backup: %b\r\n" % http_date(document.saved_at)
+    etag = b'"%b"' % document.etag if body is None else part_etag(document.etag, body)
+    described = document.described
+    if not described:
+        described = document.described = _describe(document, document.content_type)
+    if content_type:
+        described = _describe(document, content_type)
+    fields = b"%bETag: %b\r\n" % (described, etag)
     if varies:
         fields += VARY
     if body is None:
@@ -151,6 +148,19 @@ def ok(
             200, fields, document.content, etag=etag, freshness=document.freshness, shared=True
         )
     return Reply(200, fields, body, etag=etag, freshness=document.freshness, varies=varies)
+
+
+def _describe(document: Document, content_type: str) -> bytes:
+    """The fields that every reply with `document` has."""
+    fields = b"Content-Type: %b\r\nConfiguration-Version: %d\r\n" % (
+        content_type.encode("ascii"),
+        document.version,
+    )
+    if document.version_label:
+        fields += b"Version-Label: %b\r\n" % document.version_label.encode("ascii")
+    if document.saved_at:
+        fields += b"Fastext-Backup: %b\r\n" % http_date(document.saved_at)
+    return fields
 
 
 def not_modified(reply: Reply) -> Reply:

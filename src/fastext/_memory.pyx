@@ -1,0 +1,46 @@
+# cython: language_level=3, auto_pickle=False, embedsignature=False
+"""Memory that the start has used and serving has not. The manual page is `_memory.pyi`."""
+
+cdef extern from *:
+    """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    #include <link.h>
+    #include <stdlib.h>
+    #include <sys/mman.h>
+    #include <unistd.h>
+    #ifdef __GLIBC__
+    #include <malloc.h>
+    #endif
+
+    /* A segment that is not writable is what its file holds, and comes back from the page cache. */
+    static int unmap_code(struct dl_phdr_info *object, size_t size, void *page_size)
+    {
+        uintptr_t page = *(uintptr_t *)page_size;
+        for (int i = 0; i < object->dlpi_phnum; i++) {
+            const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+            if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W))
+                continue;
+            uintptr_t begin = (object->dlpi_addr + segment->p_vaddr) & -page;
+            uintptr_t end = (object->dlpi_addr + segment->p_vaddr + segment->p_memsz) & -page;
+            if (end > begin)
+                madvise((void *)begin, end - begin, MADV_DONTNEED);
+        }
+        return 0;
+    }
+
+    static void settle_memory(void)
+    {
+        uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+        dl_iterate_phdr(unmap_code, &page_size);
+    #ifdef __GLIBC__
+        malloc_trim(0);
+    #endif
+    }
+    """
+    void settle_memory() noexcept
+
+
+def settle():
+    settle_memory()
