@@ -54,10 +54,11 @@ class Console:
     ) -> None:
         self._fetch = fetch
         self._explainer = Explainer(symbols)
-        self._files = {self.PAGE: page((_FOLDER / "page.html").read_bytes())}
-        description = _FOLDER / "openapi.yaml"
-        if description.exists():
-            self._files[self.DESCRIPTION] = file(description.read_bytes(), b"application/yaml")
+        description = (_FOLDER / "openapi.yaml").read_bytes()
+        self._files = {
+            self.PAGE: page((_FOLDER / "page.html").read_bytes()),
+            self.DESCRIPTION: file(description, b"application/yaml"),
+        }
 
     def serves(self, path: bytes) -> bool:
         """Whether `path`, with its query, is answered here."""
