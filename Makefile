@@ -11,7 +11,7 @@ SECONDS ?= 60
 BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxi)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-local screenshots test test-layer test-samples lint fuzz sanitize bench bench-quick bench-instructions clean
+.PHONY: help run run-local screenshots test test-layer test-samples lint fuzz sanitize audit bench bench-quick bench-instructions clean
 
 help:
 	@echo "make run     run fastext against a local AppConfig service, on port $(HTTP_PORT);"
@@ -25,6 +25,7 @@ help:
 	@echo "make lint    ruff, cython-lint, mypy, stubtest, shellcheck"
 	@echo "make fuzz    fuzz each target for a minute; for an hour, one: make fuzz SECONDS=3600 ARGS=rules"
 	@echo "make sanitize  run the tests of the compiled code under AddressSanitizer and UBSanitizer"
+	@echo "make audit   hold what the layer carries against PyPI's advisories"
 	@echo "make bench   run the microbenchmarks; a part: make bench ARGS='--only wire'"
 	@echo "make bench-quick          the same with fewer rounds, in three minutes"
 	@echo "make bench-instructions   count instructions; against the kept ones: ARGS=--check"
@@ -84,6 +85,10 @@ fuzz: .venv/ready
 
 sanitize: .venv/ready
 	@sh dev/sanitize.sh $(ARGS)
+
+audit: .venv/ready
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check "pip-audit>=2.9"
+	@.venv/bin/python -m dev.audit
 
 bench: .venv/ready
 	@.venv/bin/python -m benches $(ARGS)
