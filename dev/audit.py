@@ -55,7 +55,7 @@ def main() -> int:
     status = verdict(ran.returncode, ran.stdout)
     if status == NOT_AUDITED:
         # pip-audit's own summary takes packages that it could not ask about for good ones.
-        print("!!! NOT AUDITED: the advisory service did not answer for all packages. pip-audit said:",
+        print("!!! NOT AUDITED: the advisory service did not answer for all packages:",
               ran.stdout, ran.stderr, sep="\n", file=sys.stderr)  # fmt: skip
     elif status:
         print(ran.stdout)
