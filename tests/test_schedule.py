@@ -15,7 +15,7 @@ from fastext.errors import (
     TimedOut,
     Unavailable,
 )
-from fastext.schedule import due, first_retrieval, next_wait, spread
+from fastext.schedule import SNAPSHOT_RETRY_S, due, first_retrieval, next_wait, spread
 
 TIMES = st.floats(0, 1e9)
 
@@ -64,3 +64,10 @@ def test_waits_are_spread_upwards_only():
     assert min(waits) >= 100
     assert max(waits) <= 110
     assert len(set(waits)) > 100
+
+
+def test_where_there_is_but_a_snapshot_the_service_is_asked_again_soon():
+    assert next_wait(45, 0, TimedOut("late"), 1, snapshot=True) == SNAPSHOT_RETRY_S
+    assert next_wait(2, 0, TimedOut("late"), 1, snapshot=True) == 2
+    assert next_wait(45, 0, None, 0, snapshot=True) == 45
+    assert next_wait(45, 0, AccessDenied("no"), 1, snapshot=True) == 60

@@ -15,7 +15,7 @@ from fastext._parse import parse_configuration
 from fastext.backup import MAX_BYTES, Backup, encode, file_name, load
 from fastext.cache import Cache
 from fastext.charges import Charges, CountedClient
-from fastext.document import Document, Key, key_text, read_document
+from fastext.document import BACKUP, SNAPSHOT, Document, Key, key_text, read_document
 from fastext.errors import FastextError, ManifestError, RequestError
 from fastext.files import write_whole
 from fastext.late_client import LateClient
@@ -52,6 +52,7 @@ class Agent:
         self._local = LocalFiles(settings.local_directory) if settings.local_directory else None
         # What is on this machine already needs no backup.
         self._backups = None if self._local else settings.backup_directory
+        self._snapshots = None if self._local else settings.snapshot_directory
         self._default = default
         self._charges = charges
         self._clients: dict[Role, LateClient] = {}
@@ -66,25 +67,28 @@ class Agent:
         self._read_manifest(settings.manifest or "{}")
 
     def begin(self, symbols: Callable[[], Mapping[int, str]]) -> None:
-        """Read the backups; `symbols` is for those that are Ion."""
-        if not self._backups:
-            return
-        backups, problems = load(self._backups)
-        for problem in problems:
-            self._log.warn(f"backup {problem}")
-        for backup in backups:
-            try:
-                self._restore(backup, symbols)
-            except FastextError as fault:
-                self._log.warn(
-                    f"backup of '{key_text(backup.key)}': {fault.message}; it is ignored"
-                )
+        """Read the snapshots and the backups; `symbols` is for those that are Ion."""
+        # A backup is younger than what was shipped, and takes its place.
+        for kept_as, folder in (SNAPSHOT, self._snapshots), (BACKUP, self._backups):
+            files, problems = load(folder) if folder else ([], [])
+            for problem in problems:
+                self._log.warn(f"{kept_as} {problem}")
+            for file in files:
+                try:
+                    self._restore(file, kept_as, symbols)
+                except FastextError as fault:
+                    self._log.warn(
+                        f"{kept_as} of '{key_text(file.key)}': {fault.message}; it is ignored"
+                    )
 
-    def _restore(self, backup: Backup, symbols: Callable[[], Mapping[int, str]]) -> None:
+    def _restore(
+        self, backup: Backup, kept_as: str, symbols: Callable[[], Mapping[int, str]]
+    ) -> None:
         assert self.poller is not None
         document = read_document(backup.content, backup.content_type, backup.version_label, symbols)
         document.version, document.saved_at = backup.version, backup.saved_at
-        if self._settings.preload_backups:
+        document.kept_as = kept_as
+        if kept_as == BACKUP and self._settings.preload_backups:
             self.poller.preload(backup.key, document)
             self._log.info(f"loaded the backup of '{key_text(backup.key)}'")
         else:
@@ -129,7 +133,7 @@ class Agent:
 
     def arrived(self, key: Key, document: Document) -> None:
         """Take note of a new document, which is in the cache already."""
-        if self._backups and not document.saved_at:
+        if self._backups and not document.kept_as:
             path = os.path.join(self._backups, file_name(key))
             self._disk.submit(self._back_up, key, document, path, time.time())
         if key == self._followed:

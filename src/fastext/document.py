@@ -25,6 +25,10 @@ DEFAULT_CONTENT_TYPE = "application/octet-stream"
 # A media type or label that is longer than this is no use in a header field.
 MAX_FIELD_CHARACTERS = 1024
 
+# What a document may be kept as, in a file: `Document.kept_as`.
+BACKUP = "backup"
+SNAPSHOT = "snapshot"
+
 _UNREAD = object()
 
 
@@ -51,13 +55,14 @@ class Document:
     from 1. `variants` is there where flags have variants; then `warnings` has a line for each flag
     that cannot be evaluated in full, and `replies` is room for what was evaluated.
     `described` is room for the header fields of its replies, once one was made.
-    `freshness` is that of the configuration, where it is polled. `saved_at` is when a backup was
-    saved, in seconds since the epoch, and 0 for what the service has sent.
+    `freshness` is that of the configuration, where it is polled. For what was read
+    from a file, `kept_as` is `backup` or `snapshot`, and `saved_at` when it was saved, in seconds
+    since the epoch; for what the service has sent they are "" and 0.
     """
 
-    __slots__ = ("_etag", "_flags", "content", "content_type", "described", "freshness", "replies",
-                 "saved_at", "variants", "version",
-                 "version_label", "warnings")  # fmt: skip
+    __slots__ = ("_etag", "_flags", "content", "content_type", "described", "freshness", "kept_as",
+                 "replies", "saved_at", "variants", "version", "version_label",
+                 "warnings")  # fmt: skip
 
     def __init__(
         self, content: bytes, content_type: str, version_label: str = "", version: int = 1
@@ -74,6 +79,7 @@ class Document:
         self.described = b""
         self.freshness: Freshness | None = None
         self.saved_at = 0.0
+        self.kept_as = ""
         self._flags: FlagIndex | object | None = _UNREAD
         self.variants: VariantFlags | None = None
         self.warnings: list[str] = []

@@ -133,6 +133,7 @@ class Extension:
             poll_interval_s=settings.poll_interval_s,
             poll_timeout_s=settings.poll_timeout_s,
             max_configurations=settings.max_configurations,
+            first_fetch_budget_s=settings.first_fetch_budget_s,
             timers=INVOKE not in start.events,
             arrived=agent.arrived if agent else _unheard,
         )

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable
 from fastext.cache import Cache
 from fastext.clock import Moment, elapsed
 from fastext.deadline import Deadline
-from fastext.document import Document, Key, key_text
+from fastext.document import SNAPSHOT, Document, Key, key_text
 from fastext.errors import (
     ContentError,
     FastextError,
+    TimedOut,
     TooManyConfigurations,
     Unusable,
     UpstreamError,
@@ -47,8 +48,8 @@ LOOKED_AGAIN_S = 1.0
 class _Entry:
     """What the poller knows of one configuration."""
 
-    __slots__ = ("document", "failures", "fault", "freshness", "key", "retrieval", "session",
-                 "since", "timer", "unusable", "wait_s", "wanted")  # fmt: skip
+    __slots__ = ("document", "failures", "fault", "freshness", "key", "reply", "retrieval",
+                 "session", "since", "timer", "unusable", "wait_s", "wanted")  # fmt: skip
 
     def __init__(
         self, key: Key, session: ConfigurationSession, now: Moment, freshness: Freshness
@@ -58,6 +59,8 @@ class _Entry:
         self.unusable = False  # the service's latest version is not what it claims to be
         self.session = session
         self.document: Document | None = None
+        # What is waited for where nothing is known: the end of the retrieval, or a snapshot before.
+        self.reply: asyncio.Future[Document] | None = None
         self.retrieval: asyncio.Future[Document] | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.wanted = False  # by PREFETCH_LIST: asked for again even if it was never there
@@ -80,7 +83,7 @@ def state_of(entry: _Entry, source: str, now: Moment) -> dict[str, object]:
         "versionLabel": document.version_label or None if document else None,
         "contentType": document.content_type if document else None,
         "bytes": len(document.content) if document else None,
-        "source": ("backup" if document.saved_at else source) if document else None,
+        "source": (document.kept_as or source) if document else None,
         "ageSeconds": round(entry.freshness.age_s, 3) if document else None,
         "stale": entry.freshness.stale or None,
         "nextPollSeconds": round(entry.freshness.next_poll_s, 3),
@@ -97,7 +100,8 @@ class Poller:
     `arrived` is told of every document that is put into the cache. At most `max_configurations` are
     retrieved: each distinct one costs a session and its polls, so wrong or hostile paths must not
     make them without end. `timers` says whether every configuration polls by a timer of its own, or
-    only when `refresh_due` is called.
+    only when `refresh_due` is called. A first retrieval that takes over `first_fetch_budget_s` is
+    not waited for where there is a snapshot.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class Poller:
         poll_interval_s: float,
         poll_timeout_s: float,
         max_configurations: int,
+        first_fetch_budget_s: float = 1.0,
         timers: bool,
         arrived: Callable[[Key, Document], None] = lambda key, document: None,
         now: Callable[[], Moment] = Moment.now,
@@ -123,6 +128,7 @@ class Poller:
         self._poll_interval_s = poll_interval_s
         self._poll_timeout_s = poll_timeout_s
         self._max_configurations = max_configurations
+        self._first_fetch_budget_s = first_fetch_budget_s
         self._timers = timers
         self._arrived = arrived
         self._now = now
@@ -144,12 +150,12 @@ class Poller:
             if entry.fault and not due(entry.since, memory_of(entry.fault), self._now()):
                 raise entry.fault.with_traceback(None)
             self._retrieve(entry)
-        assert entry.retrieval is not None
+        assert entry.reply is not None
         # A caller that goes away must not take the retrieval along, which others wait for.
-        return await asyncio.shield(entry.retrieval)
+        return await asyncio.shield(entry.reply)
 
     def prefetch(self, keys: Iterable[Key]) -> list[asyncio.Future[Document]]:
-        """Start retrieving `keys`; the retrievals of those that are not here."""
+        """Start retrieving `keys`; what there is to wait for, of those that are not here."""
         retrievals = []
         for key in keys:
             try:
@@ -159,7 +165,10 @@ class Poller:
                 break
             entry.wanted = True
             if entry.document is None:
-                retrievals.append(entry.retrieval or self._retrieve(entry))
+                if entry.retrieval is None:
+                    self._retrieve(entry)
+                assert entry.reply is not None
+                retrievals.append(entry.reply)
             elif entry.retrieval is None and due(entry.since, entry.wait_s, self._now()):
                 self._retrieve(entry)
         return retrievals
@@ -185,7 +194,9 @@ class Poller:
         return Moment(now.monotonic - age_s, now.wall - age_s)
 
     def reserve(self, key: Key, document: Document) -> None:
-        """Keep a backup for the case that a first retrieval does not reach the service."""
+        """Keep a backup for the case that a first retrieval does not reach the service, or a
+        snapshot for the case that it brings nothing in time.
+        """
         self._reserve[key] = document
 
     def renew(self, key: Key) -> None:
@@ -285,11 +296,16 @@ class Poller:
             return document
 
         polled = self._workers.submit(call, self._poll_timeout_s)
-        retrieval: asyncio.Future[Document] = polled.get_loop().create_future()
-        entry.retrieval = retrieval
+        loop = polled.get_loop()
+        retrieval: asyncio.Future[Document] = loop.create_future()
+        reply: asyncio.Future[Document] = loop.create_future()
+        entry.retrieval, entry.reply = retrieval, reply
+        reserve = self._reserve.get(entry.key)
+        if first and reserve is not None and reserve.kept_as == SNAPSHOT:
+            loop.call_later(self._first_fetch_budget_s, self._overdue, entry, reply)
 
         def ended(polled: asyncio.Future[Document | None]) -> None:
-            entry.retrieval = None
+            entry.retrieval = entry.reply = None
             try:
                 self._ended(entry, polled, start)
             except Exception as broken:
@@ -298,11 +314,14 @@ class Poller:
             if self._timers and (entry.document is not None or entry.wanted):
                 delay = spread(entry.wait_s)
                 entry.timer = retrieval.get_loop().call_later(delay, self._retrieve, entry)
-            if entry.document is not None:
-                retrieval.set_result(entry.document)
-            elif entry.fault is not None:
-                retrieval.set_exception(entry.fault)
-                retrieval.exception()  # nobody need have waited for it
+            for waited_for in (retrieval, reply):
+                if waited_for.done():
+                    continue
+                if entry.document is not None:
+                    waited_for.set_result(entry.document)
+                elif entry.fault is not None:
+                    waited_for.set_exception(entry.fault)
+                    waited_for.exception()  # nobody need have waited for it
 
         polled.add_done_callback(ended)
         return retrieval
@@ -313,8 +332,13 @@ class Poller:
         entry.since = self._now()
         entry.failures = entry.failures + 1 if fault else 0
         entry.fault = fault
+        kept = entry.document or self._reserve.get(entry.key)
         entry.wait_s = next_wait(
-            self._poll_interval_s, entry.session.interval_s, fault, entry.failures
+            self._poll_interval_s,
+            entry.session.interval_s,
+            fault,
+            entry.failures,
+            snapshot=kept is not None and kept.kept_as == SNAPSHOT,
         )
         took = duration(elapsed(start, entry.since))
         if fault is None:
@@ -337,15 +361,26 @@ class Poller:
             fault.message = f"configuration '{key_text(entry.key)}': {fault.message}"
             self._fall_back(entry, fault)
 
+    def _overdue(self, entry: _Entry, reply: asyncio.Future[Document]) -> None:
+        """Serve the snapshot, where the first retrieval has used its budget up and goes on."""
+        if entry.document is None and not reply.done():
+            self._fall_back(entry, TimedOut("the first retrieval takes too long"))
+            if entry.document is not None:
+                reply.set_result(entry.document)
+
     def _fall_back(self, entry: _Entry, fault: UpstreamError) -> None:
-        """Serve the backup, if there is one and the service was not there to say otherwise."""
-        if entry.document is None and not isinstance(fault, REFUSALS):
-            backup = self._reserve.pop(entry.key, None)
-            if backup is not None:
-                self._log.warn(f"serving the backup of '{key_text(entry.key)}'")
-                entry.freshness.confirmed(self._moment_of(backup), 0.0)
-                entry.freshness.missed(entry.since, entry.wait_s, type(fault).__name__)
-                self._put(entry, backup)
+        """Serve what is kept of it, if it is: a backup only if the service was not there to say
+        otherwise, a snapshot whatever went wrong.
+        """
+        kept = self._reserve.get(entry.key)
+        if entry.document is not None or kept is None:
+            return
+        if kept.kept_as == SNAPSHOT or not isinstance(fault, REFUSALS):
+            del self._reserve[entry.key]
+            self._log.warn(f"serving the {kept.kept_as} of '{key_text(entry.key)}'")
+            entry.freshness.confirmed(self._moment_of(kept), 0.0)
+            entry.freshness.missed(self._now(), entry.wait_s, type(fault).__name__)
+            self._put(entry, kept)
 
     def _fault_of(
         self, entry: _Entry, polled: asyncio.Future[Document | None]
@@ -381,7 +416,7 @@ class Poller:
         else:
             document.version = known.version
             self._log.debug(f"verified latest data for '{name}' in {took}")
-            if document.version_label == known.version_label and not known.saved_at:
+            if document.version_label == known.version_label and not known.kept_as:
                 return
         for warning in document.warnings:
             self._log.warn(f"configuration '{name}': {warning}")

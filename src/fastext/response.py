@@ -158,8 +158,9 @@ def _describe(document: Document, content_type: str) -> bytes:
     )
     if document.version_label:
         fields += b"Version-Label: %b\r\n" % document.version_label.encode("ascii")
-    if document.saved_at:
-        fields += b"Fastext-Backup: %b\r\n" % http_date(document.saved_at)
+    if document.kept_as:
+        name = document.kept_as.title().encode("ascii")
+        fields += b"Fastext-%b: %b\r\n" % (name, http_date(document.saved_at))
     return fields
 
 

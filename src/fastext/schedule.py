@@ -22,6 +22,9 @@ REFUSALS = (AccessDenied, NotFound, InvalidUpstreamRequest)
 # change within seconds (the real agent's log says "retry in 60s").
 REFUSED_RETRY_S = 60.0
 
+# A snapshot is as old as the deployment, so the service is asked again before the interval is over.
+SNAPSHOT_RETRY_S = 5.0
+
 # For as long the answer to a first retrieval that failed is given to the next caller as well.
 REFUSED_MEMORY_S = 5.0
 FAILURE_MEMORY_S = 1.0
@@ -42,9 +45,16 @@ def due(since: Moment, wait_s: float, now: Moment) -> bool:
 
 
 def next_wait(
-    poll_interval_s: float, service_interval_s: float, fault: UpstreamError | None, failures: int
+    poll_interval_s: float,
+    service_interval_s: float,
+    fault: UpstreamError | None,
+    failures: int,
+    *,
+    snapshot: bool = False,
 ) -> float:
     """Seconds from one poll to the next; `failures` counts those in a row, `fault` is the last.
+
+    `snapshot` says that all there is to serve is a snapshot.
 
     Full jitter on throttling follows the AWS Architecture Blog, "Exponential Backoff And Jitter".
     """
@@ -54,6 +64,8 @@ def next_wait(
     if isinstance(fault, Throttled):
         longest = min(wait * 2.0 ** min(failures, 10), max(LONGEST_BACKOFF_S, wait))
         return wait + uniform(0, longest)
+    if fault is not None and snapshot:
+        return min(wait, SNAPSHOT_RETRY_S)
     return wait
 
 

@@ -284,6 +284,10 @@ VARIABLES = (
              "Folder in which every configuration is saved, as plain text."),
     Variable("PRELOAD_BACKUPS", "preload_backups", _flag, "true", "true or false",
              "Whether backups are served from the start, or only if AWS cannot be reached."),
+    Variable("FASTEXT_SNAPSHOT_DIRECTORY", "snapshot_directory", _text, "", "path",
+             "Folder of snapshots, served where the first retrieval fails or takes too long."),
+    Variable("FASTEXT_FIRST_FETCH_BUDGET_MILLIS", "first_fetch_budget_s", _milliseconds, "1000",
+             "ms, or 300ms, 5s", "How long a first retrieval may take where there is a snapshot."),
     Variable("LOCAL_DEVELOPMENT_DIRECTORY", "local_directory", _text, "", "path",
              "Folder of files that are served in place of AWS AppConfig's configurations.",
              plain_in_lambda=True),
@@ -363,6 +367,8 @@ class Settings:
     wait_on_manifest: bool
     backup_directory: str | None
     preload_backups: bool
+    snapshot_directory: str | None
+    first_fetch_budget_s: float
     local_directory: str | None
     write_roots: tuple[str, ...]
     console: bool | None
@@ -372,7 +378,12 @@ class Settings:
     @property
     def beyond_retrieval(self) -> bool:
         """Whether more is asked for than to retrieve and to serve."""
-        return bool(self.manifest or self.backup_directory or self.local_directory)
+        return bool(
+            self.manifest
+            or self.backup_directory
+            or self.snapshot_directory
+            or self.local_directory
+        )
 
     @property
     def role(self) -> "Role | None":

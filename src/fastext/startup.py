@@ -45,7 +45,7 @@ MANAGED_INSTANCES = "lambda-managed-instances"
 
 
 # What else the program does, for people who own flags.
-COMMANDS = ("explain", "split", "lint")
+COMMANDS = ("explain", "split", "lint", "snapshot")
 
 # Variables that ECS and Kubernetes set in every container.
 CONTAINERS = ("ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI",

@@ -10,6 +10,7 @@ usage: fastext [--help | --version]
        fastext explain DOCUMENT --flag NAME [--context KEY=VALUE ...]   why a context gets what
        fastext split DOCUMENT --flag NAME --key KEY --count N           who gets what, as a chart
        fastext lint FILE                                                every fault of a document
+       fastext snapshot APP:ENV:PROFILE ... --directory DIR             for a start without AWS
 
 Serves GET http://localhost:2772/applications/A/environments/E/configurations/C[?flag=x&flag=y]
 from a local cache that it keeps fresh from AWS AppConfig. With AWS_LAMBDA_RUNTIME_API set, as

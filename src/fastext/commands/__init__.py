@@ -1,7 +1,8 @@
-"""Commands for people who own flags: `fastext explain`, `split` and `lint`.
+"""Commands for people who own flags: `fastext explain`, `split`, `lint` and `snapshot`.
 
-They read local files and use the engine that serves. The serving process loads nothing of this
-package. What it needs beyond fastext is the extra `fastext[cli]`, where something is drawn.
+The first three read local files, the last one asks the service; all use what serves. The serving
+process loads nothing of this package. What it needs beyond fastext is the extra `fastext[cli]`,
+where something is drawn.
 """
 
 TYPE_CHECKING = False
@@ -53,10 +54,15 @@ def _parser() -> "ArgumentParser":
     parser = argparse.ArgumentParser(
         prog="fastext", description="Look at feature flags with the engine that serves them."
     )
-    commands = parser.add_subparsers(required=True, metavar="explain | split | lint")
+    commands = parser.add_subparsers(required=True, metavar="explain | split | lint | snapshot")
     explain = commands.add_parser("explain", help="why a context gets its variant of a flag")
     split = commands.add_parser("split", help="how many of many identities get which variant")
     lint = commands.add_parser("lint", help="every fault of a document, with its path")
+    snapshot = commands.add_parser("snapshot", help="files that are served when AWS is not there")
+    snapshot.add_argument("configurations", nargs="+", metavar="APP:ENV:PROFILE")
+    snapshot.add_argument("--directory", required=True, metavar="DIR", help="where to write them")
+    snapshot.add_argument("--json", action="store_true", help="print JSON instead")
+    snapshot.set_defaults(run=_snapshot)
     for command in (explain, split):
         command.add_argument("document", metavar="DOCUMENT", help="a file in any form of flags")
         command.add_argument("--flag", required=True, metavar="NAME")
@@ -96,5 +102,11 @@ def _split(options: "Namespace") -> int:
 
 def _lint(options: "Namespace") -> int:
     from fastext.commands.lint import run
+
+    return run(options)
+
+
+def _snapshot(options: "Namespace") -> int:
+    from fastext.commands.snapshot import run
 
     return run(options)
