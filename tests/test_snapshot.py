@@ -1,6 +1,7 @@
 """Snapshots: written at deploy time, served at a start without the service."""
 
 import email.utils
+import json
 import os
 import subprocess
 import time
@@ -12,6 +13,8 @@ from fakes.faults import Hang, Reset, Status
 from program import COMMAND
 from test_backup import FLAGS, KEY, NAME
 
+from dev.control_plane import connect, deploy
+from dev.service import free_port
 from fastext.backup import decode, encode, file_name
 from fastext.document import Document
 
@@ -172,6 +175,24 @@ def test_what_the_command_writes_is_served_in_an_outage(start, appconfig, tmp_pa
     ).wait_serving()
     reply = program.get()
     assert (reply.content, reply.fields["version-label"]) == (FLAGS, "v1")
+    assert "fastext-snapshot" in reply.fields
+
+
+def test_what_an_independent_service_has_is_served_when_it_is_gone(start, ministack, tmp_path):
+    content = "prix: 1 €\n".encode()
+    deploy(connect(ministack.url), "snapshots", "test", "prices", content, "application/yaml")
+    name = "snapshots:test:prices"
+    ran = take(ministack, name, "--directory", str(tmp_path), "--json", AWS_REGION="us-east-1")
+    assert ran.returncode == 0, ran.stderr
+    (told,) = json.loads(ran.stdout)["snapshots"]
+    assert (told["configuration"], told["bytes"]) == (name, len(content))
+    gone = f"http://127.0.0.1:{free_port()}"
+    program = start(
+        AWS_ENDPOINT_URL=gone, FASTEXT_SNAPSHOT_DIRECTORY=str(tmp_path), PREFETCH_LIST=name
+    ).wait_serving()
+    reply = program.get("/applications/snapshots/environments/test/configurations/prices")
+    assert (reply.status, reply.content) == (200, content)
+    assert reply.fields["content-type"] == "application/yaml"
     assert "fastext-snapshot" in reply.fields
 
 
