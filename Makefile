@@ -45,7 +45,7 @@ run-local: .venv/ready
 		.venv/bin/fastext
 
 test: .venv/ready .venv-service/ready
-	@sh dev/system-packages.sh squid-openssl:squid chromium:chromium
+	@sh dev/system-packages.sh squid-openssl:squid chromium:chromium faketime:faketime
 	@test -x .cache/aws-lambda-rie || sh dev/emulator.sh
 	@echo "running the tests"
 	@.venv/bin/python -m pytest $(ARGS)

@@ -17,7 +17,7 @@ FEATURES = "/applications/shop/environments/production/configurations/features"
 
 # What the machine's own environment must not bring into a test.
 # Variables that are given under their own name.
-PLAIN = ("AWS_", "SSL_", "FASTEXT_", "PYTHON")
+PLAIN = ("AWS_", "SSL_", "FASTEXT_", "PYTHON", "LD_", "FAKETIME_")
 _FOREIGN = re.compile(
     r"AWS_|FASTEXT_(?!MINISTACK)|SSL_CERT|REQUESTS_CA|CURL_CA|.*_proxy$|POLL_|PREFETCH|HTTP_", re.I
 )
@@ -54,7 +54,7 @@ class Program:
         given = {"HTTP_PORT": str(self.port), "LOG_LEVEL": "debug", **(variables or {})}
         for name, value in given.items():
             plain = name.startswith(
-                ("AWS_", "SSL_", "FASTEXT_", "PYTHON")
+                ("AWS_", "SSL_", "FASTEXT_", "PYTHON", "LD_", "FAKETIME_")
             ) or name.lower().endswith("_proxy")
             environ[name if plain else f"AWS_APPCONFIG_EXTENSION_{name}"] = value
         self.log = ""
