@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes.appconfig import GET, START
+from fakes.faults import Status
 from program import FEATURES
 
 HOUR_S = 3600
@@ -77,3 +78,21 @@ def test_a_clock_that_was_set_back_makes_nothing_older_or_younger_than_it_is(
     lambda_api.wait_next(2)
     assert (appconfig.count(START), appconfig.count(GET)) == (1, 1)
     assert sandbox.get(FEATURES).status == 200
+
+
+def test_keys_of_the_environment_that_have_expired_are_one_error_and_the_cache_is_served_on(
+    sandbox, appconfig, lambda_api
+):
+    before = sandbox.get(FEATURES)
+    for operation in START, GET:
+        appconfig.fail_always(operation, Status(403, "ExpiredTokenException"))
+    sandbox.freeze(HOUR_S)
+    lambda_api.invoke()
+    sandbox.wait_for_log("ERROR retrieve failure for .*ExpiredToken")
+    lambda_api.wait_next(2)
+    lambda_api.invoke("the next one")
+    lambda_api.wait_next(3)
+    reply = sandbox.get(FEATURES)
+    assert (reply.status, reply.content) == (200, before.content)
+    assert reply.fields["fastext-stale"] == "AccessDenied"
+    assert sandbox.log.count("ERROR") == 1
