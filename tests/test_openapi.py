@@ -7,6 +7,7 @@ import pytest
 import schemathesis
 import yaml
 from hypothesis import HealthCheck, settings
+from openapi_spec_validator import validate
 from program import Program
 
 from dev.service import ROOT
@@ -15,6 +16,11 @@ from fastext.response import STATUS_LINES
 
 FILE = ROOT / "docs" / "openapi.yaml"
 DESCRIPTION = yaml.safe_load(FILE.read_text())
+
+COMPONENTS = DESCRIPTION["components"]
+
+# Fields of every reply, which OpenAPI leaves to HTTP.
+EVERYWHERE = {"connection", "content-length", "content-type", "date"}
 
 # The documents that most requests are to find, whatever else is generated.
 DOCUMENTS = {
@@ -44,6 +50,10 @@ def base_url(tmp_path_factory):
         program.stop()
 
 
+def test_it_is_openapi():
+    validate(DESCRIPTION)
+
+
 schema = schemathesis.openapi.from_path(str(FILE))
 
 
@@ -56,7 +66,13 @@ schema = schemathesis.openapi.from_path(str(FILE))
     suppress_health_check=list(HealthCheck),
 )
 def test_every_reply_is_as_described(case, base_url):
-    case.call_and_validate(base_url=base_url)
+    reply = case.call_and_validate(base_url=base_url)
+    item = DESCRIPTION["paths"][case.operation.path]
+    if case.method.lower() in item:
+        told = item[case.method.lower()]["responses"][str(reply.status_code)]
+        name = told.get("$ref", "").rpartition("/")[2]
+        fields = (COMPONENTS["responses"][name] if name else told).get("headers", {})
+        assert set(reply.headers) <= EVERYWHERE | {field.lower() for field in fields}
 
 
 @pytest.mark.parametrize("name", ["features", "variants"])
@@ -92,3 +108,9 @@ def test_every_parameter_of_a_path_is_described_with_it():
         names = [parameter["$ref"].rpartition("/")[2] for parameter in item.get("parameters", ())]
         for name in "Application", "Environment", "Configuration":
             assert (f"{{{name}}}" in path) == (name in names), path
+
+
+def test_where_get_is_described_head_is_as_well_with_the_same_replies():
+    for path, item in DESCRIPTION["paths"].items():
+        assert item["head"]["responses"] == item["get"]["responses"], path
+        assert item["head"].get("security") == item["get"].get("security"), path
