@@ -9,7 +9,7 @@ import pytest
 from conftest import FLAGS
 from fakes.appconfig import GET, START
 from fakes.faults import Gate
-from fakes.sts import RecordingSts
+from fakes.sts import FakeSts
 from program import FEATURES
 from waiting import until
 
@@ -29,7 +29,7 @@ def path_of(name):
 
 @pytest.fixture
 def sts():
-    with RecordingSts(3600) as sts:
+    with FakeSts(3600) as sts:
         yield sts
 
 

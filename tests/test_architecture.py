@@ -71,7 +71,7 @@ HOMES = {
     "httptools": {"request", "protocol"},
     "re2": {"rules"},
     "uvloop": {"extension"},
-    "orjson": {"_parse", "response", "variants", "extension"},
+    "orjson": {"_parse", "document", "response", "variants", "extension"},
     "posix": {"startup"},
 }
 

@@ -10,7 +10,7 @@ import aws
 import pytest
 from aws import begin, client_of, get, retrieve
 from fakes.appconfig import FakeAppConfig
-from fakes.sts import RecordingSts
+from fakes.sts import FakeSts
 from moto.server import ThreadedMotoServer
 from proxy import Squid
 
@@ -199,7 +199,7 @@ def test_a_role_is_assumed_and_its_credentials_sign(appconfig, environ, sts):
 
 
 def test_the_role_s_parameters_are_sent(appconfig, environ):
-    with RecordingSts(3600) as sts:
+    with FakeSts(3600) as sts:
         environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
         client = client_of(appconfig, ROLE_ARN=ROLE, ROLE_EXTERNAL_ID="ext", ROLE_SESSION_NAME="me")
         retrieve(client)
@@ -211,7 +211,7 @@ def test_the_role_s_parameters_are_sent(appconfig, environ):
 
 
 def test_the_life_of_a_role_s_credentials_is_asked_for(appconfig, environ):
-    with RecordingSts(3600) as sts:
+    with FakeSts(3600) as sts:
         environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
         settings = Settings.from_env({"SERVICE_ENDPOINT": appconfig.url}, in_lambda=False)
         retrieve(AppConfigData(settings, os.environ, Role(ROLE, duration_s=900)))
@@ -219,7 +219,7 @@ def test_the_life_of_a_role_s_credentials_is_asked_for(appconfig, environ):
 
 
 def test_credentials_are_renewed_before_they_expire(appconfig, environ):
-    with RecordingSts(300) as sts:
+    with FakeSts(300) as sts:
         environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
         client = client_of(appconfig, ROLE_ARN=ROLE)
         token = begin(client)

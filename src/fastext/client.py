@@ -10,6 +10,7 @@ that needs it, on that call's thread.
 
 import contextlib
 import io
+import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +33,13 @@ from fastext import __version__
 from fastext.answers import ACCEPT, GET, START, service_error
 from fastext.deadline import Deadline
 from fastext.document import Key
-from fastext.errors import FastextError, Unavailable, UpstreamError
+from fastext.errors import (
+    FastextError,
+    InvalidUpstreamRequest,
+    NotFound,
+    Unavailable,
+    UpstreamError,
+)
 from fastext.session import Retrieved
 from fastext.settings import Role, Settings
 from fastext.tls import Trust, ca_file_of
@@ -153,7 +160,8 @@ class AppConfigData:
                 content(request.body),
                 self._local.deadline,
             )
-            return AWSResponse(request.url, answer.status, answer.fields, _Content(answer.content))
+            body = answer.content if answer.status < 400 else readable(answer.content)
+            return AWSResponse(request.url, answer.status, answer.fields, _Content(body))
 
         def ask_for_rules(request: AWSRequest, **_: object) -> None:
             request.headers["Accept"] = ACCEPT
@@ -238,8 +246,12 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
         return DeferredRefreshableCredentials(refresh_using=self._refresh, method=self.METHOD)
 
     def _refresh(self) -> dict[str, str]:
-        with translated("AssumeRole"):
-            credentials = self._sts.assume_role(**self._arguments)["Credentials"]
+        try:
+            with translated("AssumeRole"):
+                credentials = self._sts.assume_role(**self._arguments)["Credentials"]
+        except (InvalidUpstreamRequest, NotFound) as fault:
+            # Not of the configuration's names, but of ours: to the caller there are no credentials.
+            raise Unavailable(fault.message) from fault
         return {
             "access_key": credentials["AccessKeyId"],
             "secret_key": credentials["SecretAccessKey"],
@@ -296,6 +308,21 @@ def translate(fault: ClientError, operation: str) -> UpstreamError:
         str(error.get("Message") or ""),
         fault.response,
     )
+
+
+def readable(error: bytes) -> bytes:
+    """The content of an error answer as botocore can read it.
+
+    `Details` is a union, and where it has no member botocore reads nothing of the answer at all.
+    """
+    try:
+        members = json.loads(error)
+    except (ValueError, RecursionError):
+        return error
+    if isinstance(members, dict) and members.get("Details") == {}:
+        del members["Details"]
+        return json.dumps(members).encode()
+    return error
 
 
 def text(value: str | bytes) -> str:

@@ -6,6 +6,7 @@ be set to anything), so it is checked here before it may become a header field o
 
 from fastext._parse import DECODED_BYTES, FlagIndex, index_flags
 from fastext.digest import sha256
+from fastext.errors import ContentError
 from fastext.freshness import Freshness
 
 TYPE_CHECKING = False
@@ -123,6 +124,21 @@ class Document:
     def follows(self, other: "Document") -> bool:
         """Whether this is a change of `other`'s content, not only of its description."""
         return (self.content, self.content_type) != (other.content, other.content_type)
+
+
+def check_flags(document: Document) -> None:
+    """Raises ContentError where flags are expected, and what claims to be JSON is none.
+
+    JSON that is something else than flags is a change that somebody has meant.
+    """
+    if not document.content or not document.is_json or document.flags is not None:
+        return  # no content is "unchanged"
+    import orjson
+
+    try:
+        orjson.loads(document.content)
+    except orjson.JSONDecodeError as fault:
+        raise ContentError(f"it is no JSON: {fault}") from None
 
 
 def read_document(

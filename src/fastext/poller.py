@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from fastext.cache import Cache
 from fastext.clock import Moment, elapsed
 from fastext.deadline import Deadline
-from fastext.document import SNAPSHOT, Document, Key, key_text
+from fastext.document import SNAPSHOT, Document, Key, check_flags, key_text
 from fastext.errors import (
     ContentError,
     FastextError,
@@ -283,8 +283,10 @@ class Poller:
         start = Moment(*session.began) if session.began else self._now()
         poll = (lambda d: first_retrieval(session, d)) if first else session.poll
         # Where flags of the last version were asked for they will be asked of the next as well, and
-        # are found by the worker, where nobody waits for it.
-        flags_wanted = entry.document is not None and entry.document.flags_known
+        # are found by the worker, where nobody waits for it. Where there were any, they are expected.
+        known = entry.document
+        flags_wanted = known is not None and known.flags_known
+        flags_expected = known is not None and flags_wanted and known.flags is not None
 
         def call(deadline: Deadline) -> Document | None:
             got = poll(deadline)
@@ -293,6 +295,8 @@ class Poller:
                 _ = document.etag
                 if flags_wanted:
                     _ = document.flags
+                if flags_expected:
+                    check_flags(document)
             return document
 
         polled = self._workers.submit(call, self._poll_timeout_s)

@@ -61,9 +61,13 @@ class FakeAppConfig(DataService):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.stop()
+        self.stop()
 
     # -- what tests do to it
+
+    def stop(self) -> None:
+        """Be gone: connections end, and new ones are refused."""
+        self._server.stop()
 
     def fail(self, operation: str, *faults: Fault, key: Key | None = None) -> None:
         """Play these faults, one for each of the next calls of `operation` (for `key`)."""

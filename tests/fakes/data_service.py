@@ -102,6 +102,11 @@ class DataService:
         with self._changed:
             del self._deployed[application, environment, profile]
 
+    def content_of(self, application: str, environment: str, profile: str) -> bytes:
+        """What is deployed."""
+        with self._changed:
+            return self._deployed[application, environment, profile].content
+
     def now(self) -> float:
         """The service's time, in seconds since the epoch."""
         return time.time() + self.clock_ahead_s
