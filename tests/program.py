@@ -53,9 +53,7 @@ class Program:
         }
         given = {"HTTP_PORT": str(self.port), "LOG_LEVEL": "debug", **(variables or {})}
         for name, value in given.items():
-            plain = name.startswith(
-                ("AWS_", "SSL_", "FASTEXT_", "PYTHON", "LD_", "FAKETIME_")
-            ) or name.lower().endswith("_proxy")
+            plain = name.startswith(PLAIN) or name.lower().endswith("_proxy")
             environ[name if plain else f"AWS_APPCONFIG_EXTENSION_{name}"] = value
         self.log = ""
         self._grown = threading.Condition()

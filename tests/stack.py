@@ -1,4 +1,4 @@
-"""Everything between a caller and AWS, on a loop in this process, with the clock in the test's hand.
+"""Everything between a caller and AWS, on a loop in this process, by the test's clock.
 
 Server, handler, cache, poller, workers, session and a real data client; what is left out is the
 process around them, which `program` starts.
@@ -113,7 +113,8 @@ class Stack:
     async def _get(self, key, query):
         reader, writer = await asyncio.open_connection(*self._address)
         target = PATH.format(*key) + query
-        writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        fields = "Host: localhost\r\nConnection: close\r\n"
+        writer.write(f"GET {target} HTTP/1.1\r\n{fields}\r\n".encode())
         answer = await reader.read()
         writer.close()
         await writer.wait_closed()

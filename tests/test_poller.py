@@ -247,6 +247,15 @@ def test_a_failed_poll_keeps_the_document_and_says_when_it_is_tried_again(
     assert s.cache.get(KEY).content == b"y"
 
 
+def test_access_that_stays_denied_is_one_error_and_then_warnings(scene):
+    s = scene(c=[got(b"x"), AccessDenied("no"), AccessDenied("no"), AccessDenied("other")])
+    s.fetch()
+    for level in ("ERROR", "WARN", "ERROR"):
+        s.pass_time(60)
+        s.refresh()
+        assert s.log[-1].startswith(f"{level} retrieve failure for '{NAME}': ")
+
+
 def test_a_failed_first_retrieval_is_told_to_the_caller_with_the_name(scene):
     s = scene(c=[NotFound("Deployment not found", {"ResourceType": "Deployment"})])
     fault = s.fetch()

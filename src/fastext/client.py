@@ -23,6 +23,7 @@ from botocore.credentials import (
     CredentialProvider,
     CredentialResolver,
     DeferredRefreshableCredentials,
+    EnvProvider,
 )
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from botocore.loaders import Loader
@@ -30,7 +31,7 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
 from fastext import __version__
-from fastext.answers import ACCEPT, GET, START, service_error
+from fastext.answers import ACCEPT, EXPIRED_CREDENTIALS, GET, START, service_error
 from fastext.deadline import Deadline
 from fastext.document import Key
 from fastext.errors import (
@@ -62,6 +63,8 @@ class AppConfigData:
         self._environ = environ
         self._lock = threading.Lock()
         self._client: Any = None
+        # Whether its credentials can be others when they are looked for again.
+        self._renewable = False
         self._local = threading.local()
 
     def start_configuration_session(
@@ -97,7 +100,13 @@ class AppConfigData:
         self._local.deadline = deadline
         try:
             with translated(operation):
-                return call(self._connected())
+                client = self._connected()
+                try:
+                    return call(client)
+                except ClientError as fault:
+                    if not self._renewable or code_of(fault) not in EXPIRED_CREDENTIALS:
+                        raise
+                    return call(self._connected(instead_of=client))
         except NoCredentialsError as fault:
             # They may appear later, and a client never looks for them again.
             self._client = None
@@ -105,9 +114,10 @@ class AppConfigData:
         finally:
             self._local.deadline = None
 
-    def _connected(self) -> Any:
+    def _connected(self, instead_of: Any = None) -> Any:
+        """The client; a new one, which finds its credentials anew, if it is still `instead_of`."""
         with self._lock:
-            if self._client is None:
+            if self._client is None or self._client is instead_of:
                 self._client = self._new_client()
             return self._client
 
@@ -132,7 +142,10 @@ class AppConfigData:
                 "credential_provider",
                 CredentialResolver([_AssumedRole(sts, role_arguments(self._role))]),
             )
-        return self._create(session, "appconfigdata", region, transport)
+        client = self._create(session, "appconfigdata", region, transport)
+        credentials = session.get_credentials()
+        self._renewable = credentials is not None and credentials.method != EnvProvider.METHOD
+        return client
 
     def _create(
         self,
@@ -304,10 +317,14 @@ def translate(fault: ClientError, operation: str) -> UpstreamError:
     return service_error(
         operation,
         fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
-        str(error.get("Code", "")),
+        code_of(fault),
         str(error.get("Message") or ""),
         fault.response,
     )
+
+
+def code_of(fault: ClientError) -> str:
+    return str(fault.response.get("Error", {}).get("Code", ""))
 
 
 def readable(error: bytes) -> bytes:

@@ -16,6 +16,7 @@ from fastext.clock import Moment, elapsed
 from fastext.deadline import Deadline
 from fastext.document import SNAPSHOT, Document, Key, check_flags, key_text
 from fastext.errors import (
+    AccessDenied,
     ContentError,
     FastextError,
     TimedOut,
@@ -283,7 +284,7 @@ class Poller:
         start = Moment(*session.began) if session.began else self._now()
         poll = (lambda d: first_retrieval(session, d)) if first else session.poll
         # Where flags of the last version were asked for they will be asked of the next as well, and
-        # are found by the worker, where nobody waits for it. Where there were any, they are expected.
+        # are found by the worker, where nobody waits for it. Any there were are expected again.
         known = entry.document
         flags_wanted = known is not None and known.flags_known
         flags_expected = known is not None and flags_wanted and known.flags is not None
@@ -332,7 +333,7 @@ class Poller:
 
     def _ended(self, entry: _Entry, polled: asyncio.Future[Document | None], start: Moment) -> None:
         """Take in what a worker brought, and set when to ask again."""
-        fault = self._fault_of(entry, polled)
+        fault, before = self._fault_of(entry, polled), entry.fault
         entry.since = self._now()
         entry.failures = entry.failures + 1 if fault else 0
         entry.fault = fault
@@ -359,10 +360,13 @@ class Poller:
                 if entry.document is not None or entry.wanted
                 else f"retry on request, not within {memory_of(fault):.0f}s"
             )
-            self._log.error(
-                f"retrieve failure for '{key_text(entry.key)}': {fault.message} ({again})"
-            )
+            said = f"retrieve failure for '{key_text(entry.key)}': {fault.message} ({again})"
             fault.message = f"configuration '{key_text(entry.key)}': {fault.message}"
+            # What is denied stays so until somebody acts, who need be called once only.
+            if isinstance(fault, AccessDenied) and before and before.message == fault.message:
+                self._log.warn(said)
+            else:
+                self._log.error(said)
             self._fall_back(entry, fault)
 
     def _overdue(self, entry: _Entry, reply: asyncio.Future[Document]) -> None:
