@@ -6,16 +6,15 @@ lane and by the handler alone.
 
 import contextlib
 
-from scene import get
+from scene import get, new_lane
 
-from fastext._lane import Lane
 from fastext.cache import Cache
 from fastext.context import MAX_PAIRS, read_context
 from fastext.document import read_document
 from fastext.errors import BadRequest
 from fastext.handler import Handler
 from fastext.logs import Log
-from fastext.request import WholeRequests, read_head
+from fastext.request import read_head
 from fuzz.targets import BASE, answer, fetch, one_reply
 
 WORDS = (
@@ -70,7 +69,7 @@ def check_context(context: dict[str, str]) -> None:
 
 def check_lane(request: bytes) -> None:
     """What the lane answers is what a handler that has seen nobody else answers."""
-    lane = Lane(HANDLER.lookup, WholeRequests().accept, lambda: b"Sun, 06 Nov 1994")
+    lane = new_lane(HANDLER, lambda: b"Sun, 06 Nov 1994")
     others = (get(BASE), get(BASE, b"Context: a=1\r\n"))
     for one in (request, *others, request, *others, request):
         got = lane.answer(one)

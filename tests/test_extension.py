@@ -368,12 +368,12 @@ def test_more_configurations_than_are_kept_are_not_prefetched_and_the_rest_are_s
 def test_where_the_loop_cannot_go_on_requests_are_still_answered(
     start, appconfig, lambda_api, tmp_path
 ):
-    """An extension whose prefetch breaks in a way that nobody foresaw."""
+    """An extension whose server breaks in a way that nobody foresaw."""
     broken = tmp_path / "sitecustomize.py"
     broken.write_text(
-        "import fastext.poller\n"
-        "def prefetch(self, keys): raise RuntimeError('unforeseen')\n"
-        "fastext.poller.Poller.prefetch = prefetch\n"
+        "import fastext.listener\n"
+        "def start(self, sockets): raise RuntimeError('unforeseen')\n"
+        "fastext.listener.Listener.start = start\n"
     )
     program = start(**in_lambda(appconfig, lambda_api), PYTHONPATH=str(tmp_path))
     lambda_api.wait_next(1)

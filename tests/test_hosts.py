@@ -5,11 +5,9 @@ import socket
 import pytest
 from conftest import FLAGS
 from program import FEATURES
-from scene import EchoHandler, read_replies
+from scene import EchoHandler, new_lane, read_replies
 
-from fastext._lane import Lane
 from fastext.hosts import Hosts
-from fastext.request import WholeRequests
 from fastext.response import Date
 
 HOSTS = Hosts(("agent.internal", "Shop.Example.:2772"))
@@ -60,7 +58,7 @@ def test_the_lane_looks_at_a_host_once_and_keeps_no_refusal():
         asked.append(host)
         return host == b"localhost:1"
 
-    lane = Lane(EchoHandler(None).lookup, WholeRequests().accept, Date(), allowed)
+    lane = new_lane(EchoHandler(None), Date(), allowed)
     for _ in range(5):
         assert lane.answer(request("localhost:1", "/a"))
         assert lane.answer(request("rebound.example", "/a")) is None

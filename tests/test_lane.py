@@ -22,7 +22,9 @@ class World:
         self.replies = {b"/a": response.json(200, {"v": 1})}
         self.asked = []
         self.dates = 0
-        self.lane = Lane(self.lookup, WholeRequests().accept, self.date)
+        self.faults = []
+        accept = WholeRequests().accept
+        self.lane = Lane(self.lookup, accept, self.date, self.faults.append)
 
     def lookup(self, target, fields=()):
         self.asked.append(target)

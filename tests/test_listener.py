@@ -10,15 +10,14 @@ import sys
 
 import pytest
 import uvloop
-from scene import EchoHandler, get, read_replies
+from scene import EchoHandler, get, new_lane, read_replies
 from test_protocol import CONVERSATIONS, echo
 from test_request import MALFORMED
 
 from fastext import protocol
-from fastext._lane import Acceptor, Lane
+from fastext._lane import Acceptor
 from fastext.listener import MAX_REFUSED_AT_ONCE, Listener
 from fastext.protocol import Server
-from fastext.request import WholeRequests
 from fastext.response import Date
 
 CLOSE = b"Connection: close\r\n"
@@ -31,7 +30,7 @@ class World:
         self.loop = uvloop.new_event_loop()
         self.handler = EchoHandler(self.loop)
         date = Date()
-        lane = Lane(self.handler.lookup, WholeRequests().accept, date) if fast else None
+        lane = new_lane(self.handler, date) if fast else None
         self.server = Server(self.loop, self.handler, limit, date, lane)
         self.listener = Listener(self.loop, self.server, 100)
         listening = socket.create_server(("127.0.0.1", 0))
@@ -264,7 +263,7 @@ def test_a_connection_on_the_way_is_counted_once(monkeypatch):
 
 def test_without_descriptors_the_acceptor_asks_for_a_pause():
     paused = []
-    lane = Lane(EchoHandler(None).lookup, WholeRequests().accept, Date())
+    lane = new_lane(EchoHandler(None), Date())
     acceptor = Acceptor(lane, lambda *_: None, lambda: paused.append(True))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)

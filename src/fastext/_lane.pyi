@@ -18,7 +18,8 @@ class Lane:
     caller (Context, Entity-Id), or None where a document must be fetched first;
     `accepts` says whether httptools takes some bytes for one whole request; `date` gives the Date
     of now; `allowed` says of a Host whether it is served, None that any is. Both caches are
-    bounded, by entries and by bytes.
+    bounded, by entries and by bytes. `broken` is told of a fault that nobody foresaw, and the
+    protocol answers.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class Lane:
         lookup: Callable[[bytes, Sequence[tuple[bytes, bytes]]], Reply | None],
         accepts: Callable[[bytes], bool],
         date: Callable[[], bytes],
+        broken: Callable[[Exception], None],
         allowed: Callable[[bytes], bool] | None = None,
     ) -> None: ...
     def clear(self) -> None:

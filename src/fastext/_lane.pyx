@@ -250,16 +250,18 @@ cdef class Lane:
     cdef object lookup          # target, fields -> Reply, or None where something must be fetched
     cdef object accepts         # bytes -> whether httptools takes them for one whole request
     cdef object date            # () -> the Date of now
+    cdef object broken          # what nobody foresaw ->
     cdef object allowed         # Host -> whether it is served, or None where any is
     cdef dict wire              # request bytes -> Ready
     cdef dict targets           # target -> Ready; for replies that close, b"!" + target
     cdef Py_ssize_t bytes_kept
     cdef uint64_t seen[REMEMBERED]
 
-    def __init__(self, lookup, accepts, date, allowed=None):
+    def __init__(self, lookup, accepts, date, broken, allowed=None):
         self.lookup = lookup
         self.accepts = accepts
         self.date = date
+        self.broken = broken
         self.allowed = allowed
         self.clear()
 
@@ -281,13 +283,22 @@ cdef class Lane:
     cdef Ready find(self, bytes data):
         """The reply to `data`, with today's Date, or None where the protocol must answer."""
         cdef object found = self.wire.get(data)
-        cdef Ready ready = <Ready>found if found is not None else self.never_seen(data)
-        cdef long second
-        if ready is not None:
-            second = lane_second()
-            if ready.second != second:
+        cdef long second = lane_second()
+        if found is not None and (<Ready>found).second == second:
+            return <Ready>found
+        return self.made(data, <Ready>found, second)
+
+    cdef Ready made(self, bytes data, Ready ready, long second):
+        """As `find`, for what is not ready yet or has yesterday's Date."""
+        try:
+            if ready is None:
+                ready = self.never_seen(data)
+            if ready is not None and ready.second != second:
                 ready.renew(second, self)
-        return ready
+            return ready
+        except Exception as fault:
+            self.broken(fault)
+            return None
 
     cdef Ready never_seen(self, bytes data):
         cdef Request request

@@ -11,6 +11,7 @@ whatever happens to the loop, Lambda is answered. Workers come and go for calls 
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -19,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import uvloop
 
@@ -158,20 +160,20 @@ class Extension:
         # it know who may read.
         laned = not log.debugging and access is None
         allowed = hosts.allowed if hosts is not None else None
-        self._lane = Lane(handler.lookup, WholeRequests().accept, date, allowed) if laned else None
+        accept, broken = WholeRequests().accept, partial(log.exception, "the fast lane")
+        self._lane = Lane(handler.lookup, accept, date, broken, allowed) if laned else None
         self._server = Server(loop, handler, max_connections(), date, self._lane)
         self._listener = Listener(loop, self._server, BACKLOG)
         self._events = threading.Thread(target=self._follow_events, name="events", daemon=True)
 
     def run(self) -> None:
-        """Live, and if the loop breaks, go on answering Lambda until SHUTDOWN."""
+        """Live until the end. Raises what a start has failed for."""
         try:
             self._loop.run_until_complete(self._live())
         except Exception as fault:
-            if not self._events.is_alive():
+            if not self._ended.is_set():
                 raise
-            self._log.exception("the event loop broke", fault)
-            self._events.join()
+            self._log.exception("the end", fault)
 
     async def _live(self) -> None:
         """From the first request served to the last."""
@@ -186,18 +188,25 @@ class Extension:
         ended = asyncio.ensure_future(self._ended.wait())
         prefetched = asyncio.ensure_future(self._prefetch())
         await asyncio.wait({ended, prefetched}, return_when=asyncio.FIRST_COMPLETED)
-        if prefetched.done():
-            prefetched.result()
+        try:
+            if prefetched.done():
+                prefetched.result()
+            self._settle(serving_at)
+        except Exception as fault:  # nothing that serving depends on
+            self._log.exception("the start", fault)
+        if self._start.api is not None:
+            self._events.start()
+        await ended
+        await self._farewell()
+
+    def _settle(self, serving_at: float) -> None:
+        """Go over from starting to serving."""
         started_at = time.monotonic()
         sys.setswitchinterval(self._start.usual_switch_interval_s)
         gc.enable()
         gc.freeze()
         settle()
         self._tell_start(self._start, serving_at, started_at)
-        if self._start.api is not None:
-            self._events.start()
-        await ended
-        await self._farewell()
 
     # -- serving
 
@@ -250,9 +259,11 @@ class Extension:
     # -- prefetching
 
     async def _prefetch(self) -> None:
-        import orjson  # noqa: F401  the loop's thread imports all it will need before workers import
-
-        self._head_start.imported.set()
+        try:
+            # The loop's thread imports all it will need before workers import.
+            import orjson  # noqa: F401
+        finally:
+            self._head_start.imported.set()
         for problem in self._head_start.problems:
             self._log.warn(problem)
         begun_at = time.monotonic()
@@ -294,7 +305,8 @@ class Extension:
                 self._invoke()
             except Exception as fault:
                 if pause_s == FIRST_RETRY_S:
-                    self._log.error(f"{fault}; asking again until Lambda answers")
+                    with contextlib.suppress(Exception):  # nothing may end this thread
+                        self._log.error(f"{fault}; asking again until Lambda answers")
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_RETRY_S)
 

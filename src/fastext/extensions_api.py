@@ -58,6 +58,10 @@ class ExtensionsApi:
         if not self._identifier:
             raise ExtensionsApiError("register: the answer has no Lambda-Extension-Identifier")
 
+    @property
+    def registered(self) -> bool:
+        return bool(self._identifier)
+
     def next(self) -> bytes:
         """Wait for the next event; its JSON text."""
         return self._call("GET", "event/next", b"", self._identification()).content

@@ -23,7 +23,10 @@ def stay(api: ExtensionsApi, sockets: "list[_socket.socket]", why: str) -> int:
         f"[appconfig agent] FATAL fastext cannot run, and answers every request with 500: {why!r}\n"
     )
     for sock in sockets:
-        _thread.start_new_thread(refuse, (sock, why))
+        try:
+            _thread.start_new_thread(refuse, (sock, why))
+        except RuntimeError:  # the sandbox has no room for another thread
+            sock.close()
     pause_s = FIRST_RETRY_S
     while True:
         try:

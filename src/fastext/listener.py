@@ -87,8 +87,9 @@ class Listener:
         if self._connections_at_least(room):
             os.close(descriptor)
             return
+        sock = socket.socket(fileno=descriptor)  # first, so that whatever fails closes it
         protocol = self._server.protocol(first)
-        task = self._loop.create_task(self._connect(socket.socket(fileno=descriptor), protocol))
+        task = self._loop.create_task(self._connect(sock, protocol))
         self._adopting[protocol] = task
         task.add_done_callback(lambda _: self._adopting.pop(protocol))
 

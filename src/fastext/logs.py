@@ -117,10 +117,15 @@ class Log:
     def _event(self, level: int, message: str) -> None:
         if level < self._threshold:
             return
-        line = self._line_of(
-            self._now(), LOG_LEVELS[level].upper(), characters(message), characters(self.request_id)
-        )
-        self._write(f"{line}\n".encode())
+        # What cannot be told, for want of memory perhaps, must not end what it would tell of.
+        with contextlib.suppress(Exception):
+            line = self._line_of(
+                self._now(),
+                LOG_LEVELS[level].upper(),
+                characters(message),
+                characters(self.request_id),
+            )
+            self._write(f"{line}\n".encode())
 
 
 def characters(text: str) -> str:

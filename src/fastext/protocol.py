@@ -210,8 +210,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable = True
         self._server.patience.forget(self)
-        self._flush()
-        self._advance()
+        self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.lost(self)
@@ -243,6 +242,23 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
 
     def _advance(self) -> None:
         """Answer every request that is complete, as long as there is room for its reply."""
+        try:
+            self._answer_complete()
+        except BaseException:
+            # The peer need not wait for what will not come.
+            self._transport.abort()
+            raise
+
+    def _go_on(self) -> None:
+        """Send what has become ready, and answer what has come meanwhile."""
+        try:
+            self._flush()
+            self._answer_complete()
+        except BaseException:
+            self._transport.abort()
+            raise
+
+    def _answer_complete(self) -> None:
         while not self._finished and self._writable and len(self._exchanges) < MAX_PIPELINED:
             try:
                 head = self._next_request()
@@ -346,8 +362,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
             if task.cancelled():  # the process ends
                 return
             exchange.reply = task.result()
-            self._flush()
-            self._advance()
+            self._go_on()
 
         asyncio.ensure_future(reply, loop=self._server.loop).add_done_callback(done)
 

@@ -66,8 +66,9 @@ class Start:
                  "port_fault", "problems", "registered_at", "settings", "sockets", "started_at",
                  "usual_switch_interval_s")  # fmt: skip
 
-    def __init__(self, environ: "dict[str, str]") -> None:
+    def __init__(self, environ: "dict[str, str]", api: "ExtensionsApi | None" = None) -> None:
         self.environ = environ
+        self.api = api
         self.started_at = self.registered_at = time.monotonic()
         self.settings = Settings.from_env(environ, in_lambda=self.in_lambda)
         self.port = self.settings.http_port
@@ -76,7 +77,6 @@ class Start:
         self.usual_switch_interval_s = sys.getswitchinterval()
         self.sockets: list[_socket.socket] = []
         self.port_fault: PortTaken | None = None
-        self.api: ExtensionsApi | None = None
         self.api_fault: ExtensionsApiError | None = None
         self.events: tuple[str, ...] = ()
         self.problems: list[str] = []
@@ -88,31 +88,45 @@ class Start:
 
     @property
     def in_lambda(self) -> bool:
-        return bool(self.environ.get("AWS_LAMBDA_RUNTIME_API"))
+        return self.api is not None
+
+    def listen(self) -> None:
+        """Open the sockets."""
+        try:
+            self.sockets = listen(self.port, self.host, self.problems)
+        except PortTaken as fault:
+            self.port_fault = fault
 
 
 def main() -> int:
     """The command `fastext`. Its exit status; in Lambda it does not return before SHUTDOWN."""
     gc.disable()  # what the start makes stays: collecting in it is a tenth of its time, for nothing
-    start = Start(environment())
-    if not start.in_lambda and len(sys.argv) > 1:
+    environ = environment()
+    address = environ.get("AWS_LAMBDA_RUNTIME_API")
+    if address:
+        return in_lambda(environ, ExtensionsApi(address), sys.argv[0].rpartition("/")[2])
+    if len(sys.argv) > 1:
         return usage(sys.argv[1:])
+    start = Start(environ)
+    start.listen()
+    return go_on(start)
+
+
+def in_lambda(environ: "dict[str, str]", api: ExtensionsApi, name: str) -> int:
+    """The life of the extension of this name, whose end takes the function with it."""
+    sockets: list[_socket.socket] = []
     try:
-        start.sockets = listen(start.port, start.host, start.problems)
-    except PortTaken as fault:
-        start.port_fault = fault
-    if not start.in_lambda:
-        return go_on(start)
-    register(start, sys.argv[0].rpartition("/")[2])
-    try:
+        start = Start(environ, api)
+        start.listen()
+        sockets = start.sockets
+        register(start, name)
         return go_on(start)
     except Exception as fault:
-        # An extension that ends takes the function with it, whatever the reason.
-        if start.api is None or start.api_fault is not None:
-            raise
         from fastext.last_resort import stay
 
-        return stay(start.api, start.sockets, f"{type(fault).__name__}: {fault}")
+        if not api.registered:
+            api.register(name, (INVOKE, SHUTDOWN))
+        return stay(api, sockets, f"{type(fault).__name__}: {fault}")
 
 
 def go_on(start: Start) -> int:
@@ -220,8 +234,8 @@ def register(start: Start, name: str) -> None:
 
     A registration that fails altogether is left to `run`, which reports it to Lambda.
     """
-    api = ExtensionsApi(start.environ["AWS_LAMBDA_RUNTIME_API"])
-    start.api = api
+    api = start.api
+    assert api is not None
     managed = start.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == MANAGED_INSTANCES
     start.events = (SHUTDOWN,) if managed else (INVOKE, SHUTDOWN)
     try:
