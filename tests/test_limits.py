@@ -133,3 +133,47 @@ def test_distinct_paths_and_contexts_leave_a_bounded_memory(start, appconfig):
     assert program.get(variants, Context="user=7").content == (
         b'{"color":{"_variant":"red","enabled":true}}'
     )
+
+
+@pytest.mark.parametrize("client", ["direct", "botocore"])
+def test_where_no_memory_is_left_the_last_good_document_is_served_and_events_are_followed(
+    start, appconfig, lambda_api, client
+):
+    key = ("shop", "production", "features")
+    appconfig.next_poll_interval_s = 0
+    program = start(
+        AWS_LAMBDA_RUNTIME_API=lambda_api.address,
+        AWS_ENDPOINT_URL=appconfig.url,
+        FASTEXT_DATA_CLIENT=client,
+        PREFETCH_LIST=":".join(key),
+        POLL_INTERVAL_SECONDS="1us",
+        LOG_LEVEL="info",
+    )
+    lambda_api.wait_next(1)
+    pid = program.process.pid
+    resource.prlimit(pid, resource.RLIMIT_AS, (address_space(pid) + 20 * 1024**2,) * 2)
+    assert program.get().content == FLAGS
+    appconfig.deploy(*key, b'{"large":{"enabled":true},"text":"%b"}' % (b"x" * 16 * 1024**2))
+    lambda_api.invoke()
+    lambda_api.wait_next(2)
+    program.wait_for_log("ERROR .* there is not enough memory to retrieve it")
+    stale = program.get()
+    assert (stale.content, stale.fields["fastext-stale"]) == (FLAGS, "Unavailable")
+    with contextlib.ExitStack() as peers:
+        for _ in range(300):
+            peer = peers.enter_context(socket.create_connection(("127.0.0.1", program.port), 20))
+            peer.sendall(request())
+            assert answer(peer) == 200
+    appconfig.deploy(*key, b'{"small":{"enabled":true}}')
+    lambda_api.invoke()
+    lambda_api.wait_next(3)
+    program.wait_for_log("updated cache data")
+    assert program.get(FEATURES + "?flag=small").content == b'{"enabled":true}'
+    lambda_api.shutdown()
+    assert program.wait() == 0
+
+
+def address_space(pid):
+    """What a process may address now, in bytes (proc(5), statm)."""
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()

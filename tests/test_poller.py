@@ -1,6 +1,7 @@
 """Polling: when something is due, what each outcome leads to, and that nothing good is lost."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -245,6 +246,42 @@ def test_a_failed_poll_keeps_the_document_and_says_when_it_is_tried_again(
     s.pass_time(1)
     s.refresh()
     assert s.cache.get(KEY).content == b"y"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [(MemoryError(), "not enough memory .* give the function more"), (KeyError("x"), "KeyError")],
+)
+def test_a_version_that_was_lost_on_the_way_is_asked_for_by_a_new_session(
+    scene, monkeypatch, fault, said
+):
+    s = scene(c=[got(b"x"), got(b"y"), got(b"y")])
+    s.fetch()
+
+    def lose(*_):
+        raise fault
+
+    with monkeypatch.context() as losing:
+        losing.setattr("test_poller.read_document", lose)
+        s.pass_time(45)
+        s.refresh()
+    assert s.cache.get(KEY).content == b"x"
+    assert re.search(f"^ERROR retrieve failure for '{NAME}': .*{said}", s.log[-1])
+    s.pass_time(45)
+    s.refresh()
+    assert len(s.sessions) == 2
+    assert s.cache.get(KEY).content == b"y"
+
+
+def test_replies_that_are_ready_learn_at_once_that_they_are_stale_and_that_they_are_not(scene):
+    changes = []
+    s = scene(c=[got(b"x"), Unavailable("no"), Unavailable("no"), None, None])
+    s.fetch()
+    s.cache._changed = lambda: changes.append(s.cache.get(KEY).freshness.stale)
+    for _ in range(4):
+        s.pass_time(60)
+        s.refresh()
+    assert changes == ["Unavailable", ""]
 
 
 def test_access_that_stays_denied_is_one_error_and_then_warnings(scene):

@@ -21,6 +21,7 @@ from fastext.errors import (
     FastextError,
     TimedOut,
     TooManyConfigurations,
+    Unavailable,
     Unusable,
     UpstreamError,
 )
@@ -333,7 +334,7 @@ class Poller:
 
     def _ended(self, entry: _Entry, polled: asyncio.Future[Document | None], start: Moment) -> None:
         """Take in what a worker brought, and set when to ask again."""
-        fault, before = self._fault_of(entry, polled), entry.fault
+        fault, before, stale = self._fault_of(entry, polled), entry.fault, entry.freshness.stale
         entry.since = self._now()
         entry.failures = entry.failures + 1 if fault else 0
         entry.fault = fault
@@ -368,6 +369,8 @@ class Poller:
             else:
                 self._log.error(said)
             self._fall_back(entry, fault)
+        if entry.document is not None and entry.freshness.stale != stale:
+            self._cache.put(entry.key, entry.document)  # replies that are ready say otherwise
 
     def _overdue(self, entry: _Entry, reply: asyncio.Future[Document]) -> None:
         """Serve the snapshot, where the first retrieval has used its budget up and goes on."""
@@ -402,6 +405,10 @@ class Poller:
             return fault
         if isinstance(fault, ContentError):
             return Unusable(f"the new version cannot be used: {fault.message}")
+        # Perhaps it had the document already, and its session will call that unchanged.
+        entry.session = self._new_session(entry.key)
+        if isinstance(fault, MemoryError):
+            return Unavailable("there is not enough memory to retrieve it; give the function more")
         self._log.exception(f"the retrieval of '{key_text(entry.key)}' broke", fault)
         if isinstance(fault, FastextError):
             return UpstreamError(fault.message)
