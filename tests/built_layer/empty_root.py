@@ -35,7 +35,8 @@ class EmptyRoot(Emulator):
 
     `authority` is in the file AUTHORITY. With `watched` the extension is started by a script that
     notes its exit status, of which the emulator says nothing; a layer for another machine needs
-    such a script in any case, and is run by qemu-user.
+    such a script in any case, and is run by qemu-user. `unreadable` matches the path of a file in
+    the layer that nobody may read.
     """
 
     AUTHORITY = "/etc/authority.pem"
@@ -48,10 +49,14 @@ class EmptyRoot(Emulator):
         environ: Mapping[str, str],
         authority: trustme.CA,
         watched: bool,
+        unreadable: str | None = None,
     ) -> None:
         self._layer = folder / "layer"
         self._root = folder / "root"
         unpack(archive, self._layer)
+        if unreadable is not None:
+            [found] = self._layer.glob(unreadable)
+            found.chmod(0)
         self._fill()
         authority.cert_pem.write_to_path(str(self._root) + self.AUTHORITY)
         self._qemu = self._runner(architecture)

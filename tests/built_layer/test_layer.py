@@ -38,7 +38,7 @@ def emulate(request, tmp_path, authority):
         pytest.skip(f"{archive} is not built (./build_layer.sh --arch {request.param})")
     emulators = []
 
-    def emulate(url, watched=True, **variables):
+    def emulate(url, watched=True, unreadable=None, **variables):
         port = free_port()
         environ = {
             "AWS_ENDPOINT_URL": url,
@@ -51,7 +51,9 @@ def emulate(request, tmp_path, authority):
             **HOSTILE,
             **variables,
         }
-        emulator = EmptyRoot(tmp_path, archive, request.param, environ, authority, watched)
+        emulator = EmptyRoot(
+            tmp_path, archive, request.param, environ, authority, watched, unreadable
+        )
         emulators.append(emulator)
         return emulator
 
@@ -119,3 +121,35 @@ def test_variants_are_evaluated_and_patterns_are_re2_s(emulate, secure):
     emulator.shut_down()
     assert emulator.extension_status == 0
     assert "google-re2" not in emulator.log
+
+
+BOTOCORE = "botocore/data"
+
+
+@pytest.mark.parametrize("client", ["direct", "botocore"])
+@pytest.mark.parametrize(
+    "path",
+    ["fastext/amazon-roots.pem", "orjson/orjson.*.so", "re2/_re2.*.so", "botocore/cacert.pem",
+     f"{BOTOCORE}/partitions.json", f"{BOTOCORE}/endpoints.json", f"{BOTOCORE}/_retry.json",
+     f"{BOTOCORE}/sdk-default-configuration.json",
+     f"{BOTOCORE}/appconfigdata/2021-11-11/endpoint-rule-set-1.json",
+     f"{BOTOCORE}/appconfigdata/2021-11-11/service-2.json"],
+)  # fmt: skip
+def test_a_file_of_the_layer_that_cannot_be_read_leaves_the_function_alive(
+    emulate, features, client, path
+):
+    emulator = emulate(
+        features.url,
+        unreadable=f"fastext/python/{path}",
+        AWS_CA_BUNDLE=EmptyRoot.AUTHORITY,
+        FASTEXT_DATA_CLIENT=client,
+    )
+    for target, right in (
+        (FEATURES, json.loads(FLAGS)),
+        (f"{FEATURES}?flag=old", {"enabled": False}),
+    ):
+        assert emulator.invoke({"path": target}) in (right, "no answer")
+    emulator.shut_down()
+    assert emulator.extension_status == 0
+    assert "Extension.Crash" not in emulator.log
+    assert "Traceback" not in emulator.log
