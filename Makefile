@@ -7,11 +7,12 @@ HTTP_PORT ?= 2772
 ARGS ?=
 ARCH ?= all
 SECONDS ?= 60
+MINUTES ?= 10
 
 BUILT_FROM = pyproject.toml src/fastext/__init__.py $(wildcard src/fastext/*.pyx src/fastext/*.pxi)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-local screenshots test test-layer test-samples lint fuzz sanitize audit bench bench-quick bench-instructions clean
+.PHONY: help run run-local screenshots test test-layer test-samples lint fuzz soak sanitize audit bench bench-quick bench-instructions clean
 
 help:
 	@echo "make run     run fastext against a local AppConfig service, on port $(HTTP_PORT);"
@@ -24,6 +25,7 @@ help:
 	@echo "make screenshots  renew the pictures of docs/console.md, by Chromium"
 	@echo "make lint    ruff, cython-lint, mypy, stubtest, shellcheck"
 	@echo "make fuzz    fuzz each target for a minute; for an hour, one: make fuzz SECONDS=3600 ARGS=rules"
+	@echo "make soak MINUTES=10  load, changes and random faults, with every reply checked"
 	@echo "make sanitize  run the tests of the compiled code under AddressSanitizer and UBSanitizer"
 	@echo "make audit   hold what the layer carries against PyPI's advisories"
 	@echo "make bench   run the microbenchmarks; a part: make bench ARGS='--only wire'"
@@ -82,6 +84,9 @@ fuzz: .venv/ready
 		|| .venv/bin/python -m pip install -qq --disable-pip-version-check --editable ".[fuzz]" \
 		|| echo "!!! atheris CANNOT BE INSTALLED here" >&2
 	@.venv/bin/python -m fuzz --seconds $(SECONDS) $(ARGS)
+
+soak: .venv/ready
+	@.venv/bin/python -m soak --minutes $(MINUTES) $(ARGS)
 
 sanitize: .venv/ready
 	@sh dev/sanitize.sh $(ARGS)

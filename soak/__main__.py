@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def soak(seconds: float, client: str, seed: int) -> Findings:
         threads = [troubles, *readers, waiting, ending]
         for thread in threads:
             thread.start()
-        watch(seconds, threads, program.process.poll, memory, findings)
+        watch(seconds, program.process.poll, memory, findings)
         ended.set()
         for thread in threads:
             thread.join(60)
@@ -87,8 +88,7 @@ def soak(seconds: float, client: str, seed: int) -> Findings:
 
 def watch(
     seconds: float,
-    threads: list[threading.Thread],
-    ended: "object",
+    ended: Callable[[], int | None],
     memory: Memory,
     findings: Findings,
 ) -> None:
@@ -98,7 +98,7 @@ def watch(
         task = progress.add_task("soaking", total=seconds)
         while (passed := time.monotonic() - begun) < seconds and len(findings.wrong) < 20:
             progress.update(task, completed=passed)
-            if ended() is not None:  # type: ignore[operator]
+            if ended() is not None:
                 findings.note("the extension has ended")
                 return
             memory.sample()

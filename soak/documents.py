@@ -14,9 +14,9 @@ from fakes.appconfig import FakeAppConfig
 
 APPLICATION, ENVIRONMENT = "shop", "production"
 
-# How much older a document may be than its Age says: that is in whole seconds, a reply that is ready
-# tells that of the last second, and the poll that brought it may have taken its time-out, or have
-# been frozen in the middle.
+# How much older a document may be than its Age says: that is in whole seconds, a reply that is
+# ready tells that of the last second, and the poll that brought it may have taken its time-out, or
+# have been frozen in the middle.
 POLL_TIMEOUT_S = 1.0
 LONGEST_FREEZE_S = 2.0
 TOLERANCE_S = 1.0 + 1.0 + POLL_TIMEOUT_S + LONGEST_FREEZE_S + 1.0

@@ -33,7 +33,7 @@ Read = Callable[["Reader"], None]
 
 
 class Reader(threading.Thread):
-    """Reads at random from the extension at `port` until `ended`; `wrong` is told what is not right.
+    """Reads at random from the extension at `port` until `ended`; `wrong` is told what is wrong.
 
     `counts` has the replies by what was asked and by status, `times_s` how long small hits took.
     """

@@ -53,8 +53,9 @@ class Findings:
         faults = sum(count for name, count in troubles.counts.items() if name not in upstream)
         counts = Counter(call.operation for call in calls)
         gets = sum(call.operation == GET and call.status == 200 for call in calls)
-        told = ", ".join(f"{count:,} × {status}" for status, count in sorted(replies.items()))
+        told = ", ".join(f"{status}: {count:,}" for status, count in sorted(replies.items()))
         held = f"{waiting.held_s:.0f} s" + ("" if waiting.held_s >= HELD_S else ", and not 400 s")
+        longest_ms = ending.longest_s * 1000
         self.rows = [
             ("minutes", f"{self.seconds / 60:g}"),
             ("client, seed", f"{self.client}, {self.seed}"),
@@ -69,7 +70,7 @@ class Findings:
             ("memory after warming up, and at the end", f"{first_mb:.1f} MB, {last_mb:.1f} MB"),
             ("most descriptors, threads", f"{max(memory.descriptors)}, {max(memory.threads)}"),
             ("`next` held by another extension", held),
-            ("extensions shut down, the longest", f"{ending.counts.total()}, {ending.longest_s * 1000:.0f} ms"),
+            ("extensions shut down, the longest", f"{ending.counts.total()}, {longest_ms:.0f} ms"),
             ("small reads in all this, p50 and p99", percentiles(times_ms)),
         ]  # fmt: skip
 

@@ -102,7 +102,7 @@ class Program:
             connection.close()
 
     def get(self, target: str = FEATURES, **fields: str) -> Reply:
-        return self.request(target, **fields)
+        return self.request(target, "GET", 20.0, **fields)
 
     def wait(self, timeout_s: float = 10.0) -> int:
         """The exit status, when the process has ended."""
