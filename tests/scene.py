@@ -58,6 +58,8 @@ class Transport:
         self.closed = self.shut = False
         self.reading = True
         self.unsent = 0
+        self.pauses: Callable[[], None] = lambda: None  # called where the kernel takes no more
+        self.high: int | None = None
 
     def get_extra_info(self, name: str) -> socket.socket:
         assert name == "socket"
@@ -78,6 +80,7 @@ class Transport:
         assert not self.closed
         assert not self.shut
         self._sent = self.sent + data
+        self.pauses()
 
     def writelines(self, buffers: Iterable[bytes]) -> None:
         self.write(b"".join(buffers))
@@ -92,6 +95,9 @@ class Transport:
 
     def is_closing(self) -> bool:
         return self.closed
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        self.high = high
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
@@ -111,10 +117,12 @@ class EchoHandler:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.waiting: deque[Callable[[], None]] = deque()
+        self.on_lookup: Callable[[], None] = lambda: None
 
     def lookup(
         self, target: bytes, fields: Sequence[tuple[bytes, bytes]] = ()
     ) -> response.Reply | None:
+        self.on_lookup()
         reply = self.handle(b"GET", target, fields)
         if isinstance(reply, Reply):
             return reply
@@ -136,6 +144,8 @@ class EchoHandler:
     ) -> response.Reply:
         if target.startswith(b"/big"):
             return Reply(200, b"", b"x" * 100_000)
+        if target.startswith(b"/huge"):
+            return Reply(200, b"", b"y" * 8_000_000)
         return response.json(200, {"target": target.decode()})
 
 

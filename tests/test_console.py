@@ -136,7 +136,9 @@ def test_who_has_the_page_is_told_so(start):
     assert first.fields["x-content-type-options"] == "nosniff"
     assert first.fields["content-type"] == "text/html; charset=utf-8"
     for _ in range(3):
-        assert program.get("/", **{"If-None-Match": first.fields["etag"]}).status == 304
+        known = program.get("/", **{"If-None-Match": first.fields["etag"]})
+        assert known.status == 304
+        assert known.fields["cache-control"] == first.fields["cache-control"] == "no-cache"
 
 
 def test_the_description_is_served():

@@ -1,6 +1,9 @@
 """The fast lane: it answers as the protocol does, or leaves it alone, and never what is old."""
 
 import asyncio
+import random
+import string
+import sys
 
 import pytest
 from hypothesis import example, given, settings
@@ -111,6 +114,46 @@ def test_the_number_of_entries_is_bounded(world):
         for _ in range(2):
             assert world.answer(get(target)) is not None
     assert len(world.lane) <= 1024
+
+
+def mark_of(data, size):
+    """The lane's mark of a request of `size` bytes, after the words of 8 bytes in `data`."""
+    mark = size
+    for place in range(0, len(data) // 8 * 8, 8):
+        word = int.from_bytes(data[place : place + 8], sys.byteorder)
+        mark = (mark ^ word) * 0x9E3779B97F4A7C15 % 2**64
+        mark ^= mark >> 32
+    return mark
+
+
+def of_one_mark(targets):
+    """Requests for these targets that the wire cache cannot tell apart but by their bytes."""
+    end = b"\r\n\r\n"
+    begins = [get(target, b"X-Pad: ")[:-2] for target in targets]
+    begins = [begin + b"." * (-len(begin) % 8) for begin in begins]
+    marks = [mark_of(begin, len(begin) + 8 + len(end)) for begin in begins]
+    letters = random.Random(1)
+    for _ in range(10_000):
+        word = bytes(letters.choices(string.ascii_letters.encode(), k=8))
+        state = marks[0] ^ int.from_bytes(word, sys.byteorder)
+        words = [(state ^ mark).to_bytes(8, sys.byteorder) for mark in marks]
+        if all(byte > 0x20 and byte != 0x7F for word in words for byte in word):
+            return [begin + word + end for begin, word in zip(begins, words, strict=True)]
+    raise AssertionError("none of these words can stand in a field")
+
+
+def test_requests_of_the_same_mark_are_told_apart(world):
+    targets = [b"/a", b"/b", b"/c", b"/d"]
+    for target in targets:
+        world.replies[target] = response.json(200, {"target": target.decode()})
+    requests = of_one_mark(targets)
+    world.answer(requests[0])
+    for kept, request in enumerate(requests[:3]):
+        assert world.answer(request) is not None
+        assert len(world.lane) == min(kept + 1, 2), "the mark was seen, and two of it are kept"
+    for _ in range(3):
+        for target, request in zip(targets, requests, strict=True):
+            assert body(world.answer(request)) == b'{"target":"%b"}' % target
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from fastext.protocol import Server
 from fastext.response import Date
 
 CLOSE = b"Connection: close\r\n"
+HUGE_BYTES = 8_000_000  # more than the buffers of a connection hold
 
 
 class World:
@@ -196,6 +197,44 @@ def test_over_the_limit_connections_are_told_so():
         world.end()
 
 
+def test_over_the_limit_a_head_is_refused_without_content():
+    world = World(fast=True, limit=1)
+
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as held:
+            exchanged(held, get())
+            return talk(port, get(b"/later", method=b"HEAD"))
+
+    try:
+        ((status, _, content),) = read_replies(world.run(client), ["HEAD"])
+        assert (status, content) == (503, b"")
+        assert world.run(client).endswith(b"\r\n\r\n")
+    finally:
+        world.end()
+
+
+def test_who_has_a_place_keeps_it_whatever_it_asks_for():
+    """Also while others are being refused, who are counted as long as they read why."""
+    world = World(fast=True, limit=2)
+
+    def client(port):
+        with contextlib.ExitStack() as stack:
+            held = [
+                stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in "ab"
+            ]
+            for peer in held:
+                exchanged(peer, get())
+            late = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            late.sendall(get(b"/b", method=b"OPTIONS"))
+            assert late.recv(65536).startswith(b"HTTP/1.1 503")
+            return [exchanged(peer, get(b"/c", method=b"OPTIONS")) for peer in held]
+
+    try:
+        assert world.run(client) == [echo(b"/c"), echo(b"/c")]
+    finally:
+        world.end()
+
+
 def test_over_the_limit_nothing_comes_that_nobody_has_asked_for():
     """The lane answers at once; then the connection is closed, not refused after the fact."""
     world = World(fast=True, limit=1)
@@ -246,12 +285,12 @@ def test_a_connection_on_the_way_is_counted_once(monkeypatch):
     def with_another(self, transport):
         monkeypatch.undo()
         connection_made(self, transport)
-        world.listener._adopt(theirs[0].detach(), b"", True)
+        world.listener._adopt(theirs[0].detach(), b"", (), False, False)
         refused.append(len(world.listener._adopting) < 2)
 
     try:
         monkeypatch.setattr(protocol.HttpProtocol, "connection_made", with_another)
-        world.listener._adopt(ours[0].detach(), b"", True)
+        world.listener._adopt(ours[0].detach(), b"", (), False, False)
         while not refused:
             world.loop.run_until_complete(asyncio.sleep(0))
         assert refused == [False]
@@ -261,10 +300,21 @@ def test_a_connection_on_the_way_is_counted_once(monkeypatch):
         world.end()
 
 
-def test_without_descriptors_the_acceptor_asks_for_a_pause():
+@pytest.fixture
+def acceptor():
+    """An acceptor alone, which a test calls itself; its handler, and its calls for a pause."""
     paused = []
-    lane = new_lane(EchoHandler(None), Date())
-    acceptor = Acceptor(lane, lambda *_: None, lambda: paused.append(True))
+    loop = uvloop.new_event_loop()
+    handler = EchoHandler(loop)
+    lane = new_lane(handler, Date())
+    made = Acceptor(lane, loop, set(), lambda *_: None, lambda: paused.append(True), lambda: True)
+    yield made, handler, paused
+    made.close()
+    loop.close()
+
+
+def test_without_descriptors_the_acceptor_asks_for_a_pause(acceptor):
+    acceptor, _, paused = acceptor
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         with socket.create_connection(listening.getsockname()[:2]):
@@ -273,10 +323,143 @@ def test_without_descriptors_the_acceptor_asks_for_a_pause():
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
             try:
-                acceptor.readable(listening.fileno())
+                acceptor.reader(listening.fileno())()
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert paused == [True]
+
+
+def test_a_reply_is_not_lost_to_what_its_peer_sends_behind_its_last_request(acceptor):
+    """To close a socket with something unread resets the connection (RFC 9112 section 9.6)."""
+    acceptor, handler, _ = acceptor
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()[:2]) as client,
+    ):
+        listening.setblocking(False)
+        client.sendall(get(fields=CLOSE))
+
+        handler.on_lookup = lambda: client.sendall(b"not expected")
+        acceptor.reader(listening.fileno())()
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := client.recv(65536):
+                received += chunk
+    assert [content for *_, content in read_replies(received)] == echo(b"/a")
+
+
+def exchanged(connection, raw, size=1):
+    """The contents of `size` replies to `raw` on a connection that stays open."""
+    connection.sendall(raw)
+    received = b""
+    while received.count(b"HTTP/1.1 200") < size or not received.endswith(b"}"):
+        received += connection.recv(65536)
+    return [content for *_, content in read_replies(received)]
+
+
+@pytest.mark.parametrize("before", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    ("chunks", "names"),
+    [
+        ([get(b"/b")], [b"/b"]),
+        ([get(b"/b")[:20], get(b"/b")[20:]], [b"/b"]),
+        ([get(b"/b") + get(b"/c")[:9], get(b"/c")[9:]], [b"/b", b"/c"]),
+        ([get(b"/b") + get(b"/c")], [b"/b", b"/c"]),
+        ([get(b"/b", method=b"OPTIONS"), get(b"/c")], [b"/b", b"/c"]),
+    ],
+    ids=["whole", "in pieces", "one and a piece", "pipelined", "not for the lane"],
+)
+def test_whatever_comes_after_so_many_requests(world, before, chunks, names):
+    """A connection has had no reply, is parked, or is watched."""
+
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for _ in range(before):
+                assert exchanged(connection, get()) == echo(b"/a")
+            for chunk in chunks[:-1]:
+                connection.sendall(chunk)
+            answered = exchanged(connection, chunks[-1], len(names))
+            return answered, exchanged(connection, get()), len(world.server.open)
+
+    assert world.run(client) == (echo(*names), echo(b"/a"), 1)
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_connections_that_their_peers_close_are_forgotten(world, before):
+    def client(port):
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                for _ in range(before):
+                    exchanged(connection, get())
+        return talk(port, get(fields=CLOSE))
+
+    world.run(client)
+    until = world.loop.time() + 20
+    while world.server.open and world.loop.time() < until:
+        world.loop.run_until_complete(asyncio.sleep(0))
+    assert not world.server.open
+    if world.listener._acceptor is not None:
+        assert len(world.listener._acceptor) == 0
+
+
+@pytest.mark.parametrize("before", [1, 2])
+def test_the_end_of_the_server_closes_kept_connections(world, before):
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            for _ in range(before):
+                exchanged(connection, get())
+            world.loop.call_soon_threadsafe(world.server.close)
+            return connection.recv(1)
+
+    assert world.run(client) == b""
+    assert not world.server.open
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("fields", [b"", CLOSE], ids=["kept", "closing"])
+def test_more_than_the_kernel_takes_at_once(world, before, fields):
+    """The rest of a reply that was begun without a transport is sent by one."""
+
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            for _ in range(before):
+                assert exchanged(connection, get()) == echo(b"/a")
+            connection.sendall(get(b"/huge", fields))
+            received = bytearray()
+            while len(received) < HUGE_BYTES:
+                received += connection.recv(65536)
+            if fields:
+                while chunk := connection.recv(65536):
+                    received += chunk
+            else:
+                assert exchanged(connection, get()) == echo(b"/a")
+            return bytes(received)
+
+    for _ in range(2):
+        ((status, _, content),) = read_replies(world.run(client))
+        assert status == 200
+        assert content == b"y" * HUGE_BYTES
+
+
+def test_replies_that_nobody_reads_wait_and_are_whole(world):
+    """Requests one at a time, none of whose replies is read until the kernel takes no more."""
+    count = 400
+
+    def client(port):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            exchanged(connection, get())
+            for number in range(count):
+                connection.sendall(get(b"/big%d" % number))
+            connection.shutdown(socket.SHUT_WR)
+            received = bytearray()
+            while chunk := connection.recv(65536):
+                received += chunk
+            return bytes(received)
+
+    replies = read_replies(world.run(client))
+    assert [content for *_, content in replies] == [b"x" * 100_000] * count
 
 
 def test_after_a_pause_it_goes_on():

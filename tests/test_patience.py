@@ -123,3 +123,18 @@ def test_a_reply_of_which_nothing_is_read_is_cut_and_a_slow_reader_is_not(scene)
     assert not transport.closed, "a hundred bytes were read"
     scene.clock.pass_time(READING_S + SWEEP_S)
     assert transport.closed
+
+
+@pytest.mark.parametrize("requests", [1, 2, 30])
+def test_a_reply_of_which_nothing_is_read_from_the_first_byte_is_cut(scene, requests):
+    transport, protocol = scene.transport, scene.protocol
+    assert transport.high == 0, "however little it is that is not read"
+
+    def full():
+        transport.unsent += 1000
+        protocol.pause_writing()
+
+    transport.pauses = full
+    scene.send(get(b"http://l/a") * requests)
+    scene.clock.pass_time(READING_S + SWEEP_S)
+    assert transport.closed

@@ -167,6 +167,12 @@ def test_empty_lines_are_counted_before_each_request(scene):
     assert targets(scene.replies()) == echo(b"/a", b"/a", b"/a")
 
 
+def test_empty_lines_are_counted_anew_for_every_request(scene):
+    for _ in range(2 * MAX_EMPTY_LINES):
+        scene.send(get(), b"\r\n")
+    assert targets(scene.replies()) == echo(*[b"/a"] * 2 * MAX_EMPTY_LINES)
+
+
 LONG_NAME = b"/" + b"a" * (MAX_REQUEST_LINE_BYTES - len(b"GET / HTTP/1.1\r\n"))
 
 
@@ -284,6 +290,23 @@ def test_the_descriptor_limit_sets_how_many_connections_there_may_be(monkeypatch
 
 
 # ---------------------------------------------------------------- order, and slow peers
+
+
+def test_a_reply_that_fails_ends_the_connection(loop, scene):
+    told = []
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+
+    def failing(*_):
+        future = loop.create_future()
+        scene.handler.waiting.append(lambda: future.set_exception(RuntimeError("unforeseen")))
+        return future
+
+    scene.handler.handle = failing
+    scene.send(get())
+    scene.handler.waiting.pop()()
+    scene.settle()
+    assert scene.transport.closed
+    assert [str(fault) for fault in told] == ["unforeseen"]
 
 
 def test_a_reply_that_is_ready_waits_for_those_before_it(scene):

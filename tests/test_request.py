@@ -13,6 +13,12 @@ from fastext.request import MAX_CONTENT_BYTES, is_host, read_head
 MALFORMED = {
     "no Host": b"GET / HTTP/1.1\r\n\r\n",
     "two Hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+    "target with an empty host": b"GET http://:80/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target with a user": b"GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target with a bad port": b"GET http://a:8x/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target with an open bracket": b"GET http://[::1/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "Content-Length of many digits": b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: %b\r\n\r\n"
+    % (b"0" * 5000),
     "empty Host": b"GET / HTTP/1.1\r\nHost:\r\n\r\n",
     "Host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
     "Host with a user": b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
@@ -94,7 +100,8 @@ def test_a_head_says_what_it_says():
     ("version", "connection", "keep_alive"),
     [("1.1", "", True), ("1.1", "close", False), ("1.1", "Close, x", False),
      ("1.1", "keep-alive", True), ("1.0", "", False), ("1.0", "keep-alive", True),
-     ("1.0", "close", False)],
+     ("1.0", "close", False), ("1.0", "keep-alive, close", False),
+     ("1.0", "close,\tKeep-Alive", False), ("1.0", "keep-alive\r\nConnection: Close", False)],
 )  # fmt: skip
 def test_persistence_follows_version_and_connection(version, connection, keep_alive):
     field = f"Connection: {connection}\r\n" if connection else ""

@@ -3,8 +3,9 @@
 The lane answers what the protocol would answer, with the same bytes, or leaves it alone.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
-from typing import final
+from typing import Any, final
 
 from typing_extensions import disjoint_base  # for type checkers alone: stubs are not run
 
@@ -54,15 +55,43 @@ class LaneConnection:
 
 @final
 class Acceptor:
-    """Accepts connections and answers their first request; who wants to close is closed.
+    """Accepts connections and answers on them without a transport, as long as the lane can.
 
-    Every other connection goes to `adopt`, with its descriptor, the bytes that are still to be
-    answered, and whether a request has been answered already. `pause` is called when the process
-    has no descriptor left.
+    Who wants to close after its first request is closed; whose connection stays is parked until
+    it sends another request, and then watched by `loop`. What is not for the lane goes to `adopt`,
+    with its descriptor, the bytes that are still to be answered, the buffers of a reply that are
+    still to be sent, whether it then closes, and whether it has its place among the connections.
+    Those that stay are put into `open` where `admits` says that there is room; the others are
+    closed after their reply. `pause` is called when the process has no descriptor left. For Linux
+    alone; raises OSError elsewhere.
     """
 
     def __init__(
-        self, lane: Lane, adopt: Callable[[int, bytes, bool], None], pause: Callable[[], None]
+        self,
+        lane: Lane,
+        loop: asyncio.AbstractEventLoop,
+        open: set[Any],
+        adopt: Callable[[int, bytes, tuple[bytes | memoryview, ...], bool, bool], None],
+        pause: Callable[[], None],
+        admits: Callable[[], bool],
     ) -> None: ...
-    def readable(self, listening: int) -> None:
-        """Accept what waits at the listening descriptor, up to 64 connections."""
+    def __len__(self) -> int:
+        """How many connections are parked."""
+    def reader(self, listening: int) -> Callable[[], None]:
+        """What accepts, when it is called, up to 64 connections from a listening descriptor."""
+    def parked_readable(self) -> None: ...
+    def close(self) -> None:
+        """Watch parked connections no longer; each is closed by itself."""
+
+@final
+class ListeningSocket:
+    def __init__(self, acceptor: Acceptor, fd: int) -> None: ...
+    def readable(self) -> None: ...
+
+@final
+class BareConnection:
+    """A connection that stays and has no transport."""
+
+    def __init__(self, acceptor: Acceptor, fd: int) -> None: ...
+    def readable(self) -> None: ...
+    def close(self) -> None: ...

@@ -5,17 +5,18 @@
     a simple GET never seen   -> httptools checks it, the target is known (target cache)
     anything else             -> not for the lane: the protocol does it
 
-A connection per request, as urllib makes them, is accepted, read, answered and closed here without
-a transport; uvloop spends ten times as many instructions on a transport as the answer costs.
-Whatever cannot be finished at once is adopted by an ordinary transport. The lane decides nothing
-of its own: what it answers, the protocol would answer with the same bytes, and a test holds it to
-that. Its manual page is `_lane.pyi`.
+Connections are accepted, read, answered and closed here without a transport; uvloop spends ten
+times as many instructions on a transport as the answer costs. Whatever cannot be finished at once
+is adopted by an ordinary transport. The lane decides nothing of its own: what it answers, the
+protocol would answer with the same bytes, and a test holds it to that. Its manual page is
+`_lane.pyi`.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, EMFILE, ENFILE, errno
 from libc.stdint cimport uint64_t
-from libc.string cimport memchr, memcmp, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 from fastext.response import JOIN_BELOW_BYTES
 
@@ -25,7 +26,11 @@ cdef extern from *:
     #define _GNU_SOURCE
     #endif
     #include <errno.h>
+    #ifdef __linux__
+    #include <sys/epoll.h>
+    #endif
     #include <sys/socket.h>
+    #include <sys/uio.h>
     #include <time.h>
     #include <unistd.h>
 
@@ -39,12 +44,54 @@ cdef extern from *:
     #endif
     }
 
+    /* Of an epoll descriptor: a new one, what it watches, and what of that is readable now. */
+    #ifdef __linux__
+    static int lane_epoll(void) {
+        return epoll_create1(EPOLL_CLOEXEC);
+    }
+
+    static int lane_watch(int poll, int fd) {
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+        return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
+    }
+
+    static void lane_unwatch(int poll, int fd) {
+        epoll_ctl(poll, EPOLL_CTL_DEL, fd, NULL);
+    }
+
+    static int lane_readable(int poll, int* fds, int room) {
+        struct epoll_event events[64];
+        int count = epoll_wait(poll, events, room < 64 ? room : 64, 0), i;
+        for (i = 0; i < count; i++)
+            fds[i] = events[i].data.fd;
+        return count;
+    }
+    #else
+    static int lane_epoll(void) { errno = ENOSYS; return -1; }
+    static int lane_watch(int poll, int fd) { errno = ENOSYS; return -1; }
+    static void lane_unwatch(int poll, int fd) { }
+    static int lane_readable(int poll, int* fds, int room) { return 0; }
+    #endif
+
     #ifndef CLOCK_REALTIME_COARSE
     #define CLOCK_REALTIME_COARSE CLOCK_REALTIME
     #endif
     #ifndef MSG_NOSIGNAL
     #define MSG_NOSIGNAL 0
     #endif
+    #ifndef MSG_MORE
+    #define MSG_MORE 0
+    #endif
+
+    /* Both with one call; how much was taken, or -1. */
+    static ssize_t lane_send(int fd, const char* head, size_t head_size,
+                             const char* body, size_t body_size, int flags) {
+        struct iovec parts[2] = {{(void*)head, head_size}, {(void*)body, body_size}};
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+        if (!body_size)
+            return send(fd, head, head_size, flags);
+        return sendmsg(fd, &message, flags);
+    }
 
     static long lane_second(void) {
         struct timespec now;
@@ -53,11 +100,21 @@ cdef extern from *:
     }
     """
     int lane_accept(int listening) nogil
+    int lane_epoll() nogil
+    int lane_watch(int poll, int fd) nogil
+    void lane_unwatch(int poll, int fd) nogil
+    int lane_readable(int poll, int* fds, int room) nogil
     long lane_second() nogil
+    ssize_t lane_send(
+        int fd, const char* head, size_t head_size, const char* body, size_t body_size, int flags
+    ) nogil
+    int MSG_MORE
     int MSG_NOSIGNAL
     ssize_t c_recv "recv" (int fd, void* buffer, size_t size, int flags) nogil
     ssize_t c_send "send" (int fd, const void* data, size_t size, int flags) nogil
+    int c_shutdown "shutdown" (int fd, int how) nogil
     int c_close "close" (int fd) nogil
+    int SHUT_WR
 
 ctypedef const unsigned char* Cursor
 
@@ -66,15 +123,17 @@ ctypedef const unsigned char* Cursor
 cdef Py_ssize_t MAX_REQUEST_BYTES = 2048
 
 # Bounds of both caches. A function reads a handful of targets with a handful of header blocks.
-cdef Py_ssize_t MAX_ENTRIES = 1024
+cdef Py_ssize_t MAX_TARGETS = 1024
 cdef Py_ssize_t MAX_BYTES = 4 * 1024 * 1024
 
-# A request is kept when it comes a second time; this many hashes of first times are remembered, so
+# A request is kept when it comes a second time; this many marks of first times are remembered, so
 # that traffic in which every request differs (trace headers) passes the cache by.
 cdef enum:
+    SETS = 512              # of the wire cache, a power of two
+    WAYS = 2                # how many requests of the same set it keeps
     REMEMBERED = 1024
     RECEIVE_BYTES = 16384
-    ACCEPTED_AT_ONCE = 64
+    AT_ONCE = 64
 
 
 # ---------------------------------------------------------------- replies that are ready
@@ -246,14 +305,44 @@ cdef list context_fields(bytes data):
 
 # ---------------------------------------------------------------- the lane
 
+cdef class Entry:
+    """A request of the wire cache."""
+
+    cdef uint64_t mark
+    cdef bytes data
+    cdef Ready ready
+    cdef Py_ssize_t cost
+
+
+cdef inline uint64_t mark_of(const char* data, Py_ssize_t size) noexcept:
+    """By what a request is found, before its bytes are compared.
+
+    A dictionary's hash takes five times as long. Who makes requests of the same mark has one
+    thrown out of the cache for another, and nothing else.
+    """
+    cdef uint64_t mark = <uint64_t>size
+    cdef uint64_t word
+    while size >= 8:
+        memcpy(&word, data, 8)
+        mark = (mark ^ word) * <uint64_t>0x9E3779B97F4A7C15
+        mark ^= mark >> 32
+        data += 8
+        size -= 8
+    word = 0
+    memcpy(&word, data, size)
+    mark = (mark ^ word) * <uint64_t>0x9E3779B97F4A7C15
+    return mark ^ (mark >> 32)
+
+
 cdef class Lane:
     cdef object lookup          # target, fields -> Reply, or None where something must be fetched
     cdef object accepts         # bytes -> whether httptools takes them for one whole request
     cdef object date            # () -> the Date of now
     cdef object broken          # what nobody foresaw ->
     cdef object allowed         # Host -> whether it is served, or None where any is
-    cdef dict wire              # request bytes -> Ready
+    cdef list wire              # SETS * WAYS of Entry or None, by the request's mark
     cdef dict targets           # target -> Ready; for replies that close, b"!" + target
+    cdef Py_ssize_t entries
     cdef Py_ssize_t bytes_kept
     cdef uint64_t seen[REMEMBERED]
 
@@ -266,33 +355,54 @@ cdef class Lane:
         self.clear()
 
     def clear(self):
-        self.wire = {}
-        self.targets = {}
-        self.bytes_kept = 0
+        self.forget()
         memset(self.seen, 0, sizeof(self.seen))
 
+    cdef int forget(self) except -1:
+        self.wire = [None] * (SETS * WAYS)
+        self.targets = {}
+        self.entries = self.bytes_kept = 0
+        return 0
+
     def __len__(self):
-        return len(self.wire)
+        return self.entries
 
     def answer(self, bytes data not None):
-        cdef Ready ready = self.find(data)
+        cdef Ready ready = self.find(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), data)
         if ready is None:
             return None
         return (ready.wire if ready.body is None else ready.wire + ready.body), ready.close
 
-    cdef Ready find(self, bytes data):
-        """The reply to `data`, with today's Date, or None where the protocol must answer."""
-        cdef object found = self.wire.get(data)
-        cdef long second = lane_second()
-        if found is not None and (<Ready>found).second == second:
-            return <Ready>found
-        return self.made(data, <Ready>found, second)
+    @cython.boundscheck(False)
+    @cython.wraparound(False)
+    cdef Ready find(self, const char* raw, Py_ssize_t size, bytes data):
+        """The reply to `raw`, with today's Date, or None where the protocol must answer.
 
-    cdef Ready made(self, bytes data, Ready ready, long second):
+        `data` are the same bytes where they are an object already, or None.
+        """
+        cdef uint64_t mark = mark_of(raw, size)
+        cdef Py_ssize_t place = (mark % SETS) * WAYS
+        cdef long second = lane_second()
+        cdef Entry entry
+        cdef Py_ssize_t way
+        for way in range(WAYS):
+            entry = <Entry>self.wire[place + way]
+            if (
+                entry is not None and entry.mark == mark and PyBytes_GET_SIZE(entry.data) == size
+                and memcmp(PyBytes_AS_STRING(entry.data), raw, size) == 0
+            ):
+                if entry.ready.second == second:
+                    return entry.ready
+                return self.made(entry.data, entry.ready, mark, second)
+        if data is None:
+            data = PyBytes_FromStringAndSize(raw, size)
+        return self.made(data, None, mark, second)
+
+    cdef Ready made(self, bytes data, Ready ready, uint64_t mark, long second):
         """As `find`, for what is not ready yet or has yesterday's Date."""
         try:
             if ready is None:
-                ready = self.never_seen(data)
+                ready = self.never_seen(data, mark)
             if ready is not None and ready.second != second:
                 ready.renew(second, self)
             return ready
@@ -300,7 +410,7 @@ cdef class Lane:
             self.broken(fault)
             return None
 
-    cdef Ready never_seen(self, bytes data):
+    cdef Ready never_seen(self, bytes data, uint64_t mark):
         cdef Request request
         cdef bytes target
         cdef Ready ready
@@ -325,135 +435,47 @@ cdef class Lane:
                 ready.varies = True     # the fault may be in what the caller says of itself
             # What is kept under a target is the reply to who says nothing of itself.
             if not (request.context and ready.varies):
-                self.keep(self.targets, name, ready, ready.bytes_kept())
-        self.remember(data, ready)
+                if len(self.targets) >= MAX_TARGETS:
+                    self.forget()
+                self.count(len(name) + ready.bytes_kept())
+                self.targets[name] = ready
+        self.remember(data, mark, ready)
         return ready
 
-    cdef int remember(self, bytes data, Ready ready) except -1:
+    cdef int remember(self, bytes data, uint64_t mark, Ready ready) except -1:
         """Keep a request that comes a second time."""
-        cdef uint64_t known = <uint64_t>hash(data)
-        cdef uint64_t* place = &self.seen[known % REMEMBERED]
-        if place[0] == known:
-            self.keep(self.wire, data, ready, ready.bytes_kept() if ready.varies else 0)
+        cdef uint64_t* place = &self.seen[mark % REMEMBERED]
+        if place[0] == mark:
+            self.keep(data, mark, ready)
         else:
-            place[0] = known
+            place[0] = mark
         return 0
 
-    cdef int keep(self, dict cache, bytes name, Ready ready, Py_ssize_t body_bytes) except -1:
-        if len(cache) >= MAX_ENTRIES or self.bytes_kept > MAX_BYTES:
-            self.wire = {}
-            self.targets = {}
-            self.bytes_kept = 0
-            cache = self.wire if cache is self.wire else self.targets
-        cache[name] = ready
-        self.bytes_kept += len(name) + body_bytes
+    cdef int keep(self, bytes data, uint64_t mark, Ready ready) except -1:
+        cdef Py_ssize_t place = (mark % SETS) * WAYS
+        cdef Entry entry = Entry.__new__(Entry)
+        cdef Entry other
+        entry.mark = mark
+        entry.data = data
+        entry.ready = ready
+        entry.cost = len(data) + (ready.bytes_kept() if ready.varies else 0)
+        self.count(entry.cost)
+        if self.wire[place] is not None:
+            place += 1
+        other = self.wire[place]
+        if other is not None:
+            self.bytes_kept -= other.cost
+            self.entries -= 1
+        self.wire[place] = entry
+        self.entries += 1
         return 0
 
-
-# ---------------------------------------------------------------- connections with a transport
-
-cdef class LaneConnection:
-    cdef Lane lane
-    cdef public bint idle
-    cdef object transport
-    cdef int fd
-
-    def __init__(self, Lane lane):
-        self.lane = lane
-        self.idle = False
-        self.transport = None
-        self.fd = -1
-
-    def connected(self, transport):
-        self.transport = transport
-        self.idle = self.lane is not None
-
-    def data_received(self, bytes data not None):
-        cdef Ready ready
-        if self.idle:
-            ready = self.lane.find(data)
-            if ready is not None:
-                self.send(ready)
-                return
-        self.received(data)
-
-    cdef int send(self, Ready ready) except -1:
-        cdef Py_ssize_t size, sent
-        if ready.body is not None or ready.close or self.transport.get_write_buffer_size():
-            self.send_by_transport(ready)
-            return 0
-        if self.fd < 0:
-            self.fd = self.transport.get_extra_info("socket").fileno()
-        # Nothing waits in the transport, so the kernel may have it straight away.
-        size = PyBytes_GET_SIZE(ready.wire)
-        sent = c_send(self.fd, PyBytes_AS_STRING(ready.wire), size, MSG_NOSIGNAL)
-        if sent < size:
-            # A full socket, or one that is gone, which the transport will notice.
-            self.transport.write(ready.wire[max(sent, 0):])
-        return 0
-
-    cdef int send_by_transport(self, Ready ready) except -1:
-        if ready.body is None:
-            self.transport.write(ready.wire)
-        else:
-            self.transport.writelines((ready.wire, ready.body))
-        if ready.close:
-            self.idle = False
-            self.transport.close()
+    cdef int count(self, Py_ssize_t size) except -1:
+        """Make room for so many bytes more."""
+        if self.bytes_kept > MAX_BYTES:
+            self.forget()
+        self.bytes_kept += size
         return 0
 
 
-# ---------------------------------------------------------------- connections without one
-
-cdef class Acceptor:
-    cdef Lane lane
-    cdef object adopt           # (fd, first bytes, answered) -> a connection takes over
-    cdef object pause           # () -> the process is out of descriptors
-    cdef char buffer[RECEIVE_BYTES]
-
-    def __init__(self, Lane lane not None, adopt, pause):
-        self.lane = lane
-        self.adopt = adopt
-        self.pause = pause
-
-    def readable(self, int listening):
-        cdef int fd, _
-        for _ in range(ACCEPTED_AT_ONCE):
-            fd = lane_accept(listening)
-            if fd < 0:
-                if errno == EMFILE or errno == ENFILE:
-                    self.pause()
-                elif errno == EINTR:
-                    continue
-                return
-            self.serve(fd)
-
-    cdef int serve(self, int fd) except -1:
-        """Answer the first request and close, or hand the connection over."""
-        cdef ssize_t got = c_recv(fd, self.buffer, RECEIVE_BYTES, 0)
-        cdef bytes data
-        cdef Ready ready
-        cdef Py_ssize_t size, sent
-        if got <= 0:
-            if got < 0 and (errno == EAGAIN or errno == EINTR):
-                self.adopt(fd, b"", False)
-            else:
-                c_close(fd)
-            return 0
-        data = PyBytes_FromStringAndSize(self.buffer, got)
-        ready = self.lane.find(data)
-        if ready is None or ready.body is not None:
-            self.adopt(fd, data, False)
-            return 0
-        size = PyBytes_GET_SIZE(ready.wire)
-        sent = c_send(fd, PyBytes_AS_STRING(ready.wire), size, MSG_NOSIGNAL)
-        if sent == size and ready.close:
-            c_close(fd)
-        elif sent == size:
-            self.adopt(fd, b"", True)
-        elif sent <= 0 and errno == EAGAIN:
-            self.adopt(fd, data, False)
-        else:
-            # A new socket's buffer is larger than any reply here, so the peer is gone.
-            c_close(fd)
-        return 0
+include "_connections.pxi"

@@ -6,13 +6,12 @@ and answering are one step.
 """
 
 import asyncio
-import os
 import socket
 import sys
 from collections.abc import Iterable
 
 from fastext._lane import Acceptor
-from fastext.protocol import HttpProtocol, Server
+from fastext.protocol import HttpProtocol, Server, Unsent
 
 # For so long the kernel waits for a first request, in seconds; then the connection comes as it is.
 DEFER_S = 1
@@ -38,7 +37,9 @@ class Listener:
         self._adopting: dict[HttpProtocol, asyncio.Task[None]] = {}
         self._acceptor: Acceptor | None = None
         if server.lane is not None and sys.platform == "linux":
-            self._acceptor = Acceptor(server.lane, self._adopt, self._pause)
+            self._acceptor = Acceptor(
+                server.lane, loop, server.open, self._adopt, self._pause, self._admits
+            )
 
     @property
     def listening(self) -> bool:
@@ -55,6 +56,8 @@ class Listener:
                 )
             else:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_S)
+                # Accepted sockets inherit it.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets.append(sock)
         self._resume()
 
@@ -65,12 +68,14 @@ class Listener:
         self._stop_reading()
         for sock in self._sockets:
             sock.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
         self._plain, self._sockets = [], []
 
     def _resume(self) -> None:
         if self._acceptor is not None:
             for sock in self._sockets:
-                self._loop.add_reader(sock, self._acceptor.readable, sock.fileno())
+                self._loop.add_reader(sock, self._acceptor.reader(sock.fileno()))
 
     def _stop_reading(self) -> None:
         for sock in self._sockets:
@@ -80,15 +85,18 @@ class Listener:
         self._stop_reading()
         self._loop.call_later(PAUSE_S, self._resume)
 
-    def _adopt(self, descriptor: int, first: bytes, answered: bool) -> None:
-        # Over the limit a connection may still be refused, but not after an answer: nobody would
-        # have asked for that. An idle one may be closed at any time (RFC 9112 section 9.3).
-        room = self._server.limit + (0 if answered else MAX_REFUSED_AT_ONCE)
-        if self._connections_at_least(room):
-            os.close(descriptor)
-            return
+    def _admits(self) -> bool:
+        return not self._connections_at_least(self._server.limit)
+
+    def _adopt(
+        self, descriptor: int, first: bytes, unsent: Unsent, last: bool, admitted: bool
+    ) -> None:
+        """Have a transport take over; see HttpProtocol."""
         sock = socket.socket(fileno=descriptor)  # first, so that whatever fails closes it
-        protocol = self._server.protocol(first)
+        if not admitted and self._connections_at_least(self._server.limit + MAX_REFUSED_AT_ONCE):
+            sock.close()
+            return
+        protocol = HttpProtocol(self._server, first, unsent, last=last, admitted=admitted)
         task = self._loop.create_task(self._connect(sock, protocol))
         self._adopting[protocol] = task
         task.add_done_callback(lambda _: self._adopting.pop(protocol))

@@ -21,7 +21,7 @@ from typing import cast
 import httptools
 
 from fastext import response
-from fastext._lane import Lane, LaneConnection
+from fastext._lane import BareConnection, Lane, LaneConnection
 from fastext.errors import (
     BadRequest,
     ContentTooLarge,
@@ -59,6 +59,9 @@ MAX_CONNECTIONS_EVER = 8192
 # How long a connection that was refused may take to read why.
 LINGER_S = 1.0
 
+# Buffers of a reply that the kernel has not taken yet.
+Unsent = tuple[bytes | memoryview, ...]
+
 _CLOSE = b"Connection: close\r\n"
 _KEEP_ALIVE = b"Connection: keep-alive\r\n"
 
@@ -94,17 +97,17 @@ class Server:
         self.date = date
         self.lane = lane
         self.patience = Patience(loop)
-        self.open: set[HttpProtocol] = set()
+        self.open: set[HttpProtocol | BareConnection] = set()
         self._closed: asyncio.Future[None] | None = None
 
-    def protocol(self, first: bytes = b"") -> "HttpProtocol":
-        """The protocol of a new connection, of which `first` has been read already."""
-        return HttpProtocol(self, first)
+    def protocol(self) -> "HttpProtocol":
+        """The protocol of a new connection."""
+        return HttpProtocol(self)
 
     def close(self) -> None:
         """Close every connection once it has sent the replies that are ready."""
-        for protocol in tuple(self.open):
-            protocol.close()
+        for connection in tuple(self.open):
+            connection.close()
 
     def all_closed(self) -> "asyncio.Future[None]":
         """Done when no connection is open."""
@@ -135,18 +138,36 @@ class _Exchange:
 
 
 class HttpProtocol(LaneConnection, asyncio.Protocol):
-    """The protocol of one connection; what is simple is answered by `LaneConnection` before."""
+    """The protocol of one connection; what is simple is answered by `LaneConnection` before.
 
-    __slots__ = ("_awaiting_content", "_buffer", "_chunked", "_content_left", "_empty_lines",
-                 "_exchanges", "_finished", "_first", "_linger", "_no_more", "_paused", "_scanned",
-                 "_server", "_transport", "_unread", "_writable")  # fmt: skip
+    Of a connection that had no transport before, `first` has been read already, and `unsent` is
+    the rest of a reply, to be sent before all; `last` says that nothing comes behind it. Who is
+    `admitted` has its place among the connections already.
+    """
+
+    __slots__ = ("_admitted", "_awaiting_content", "_buffer", "_chunked", "_content_left",
+                 "_empty_lines", "_exchanges", "_finished", "_first", "_last", "_linger",
+                 "_no_more", "_paused", "_scanned", "_server", "_transport", "_unread", "_unsent",
+                 "_writable")  # fmt: skip
 
     _transport: asyncio.Transport
 
-    def __init__(self, server: Server, first: bytes = b"") -> None:
+    def __init__(
+        self,
+        server: Server,
+        first: bytes = b"",
+        unsent: Unsent = (),
+        *,
+        last: bool = False,
+        admitted: bool = False,
+    ) -> None:
         super().__init__(server.lane)
         self._server = server
         self._first = first
+        self._unsent = unsent
+        self._last = last
+        # In the middle of a reply there is no room for another status.
+        self._admitted = admitted or bool(unsent)
         # Of the connection
         self._buffer = b""
         self._exchanges: deque[_Exchange] = deque()
@@ -167,12 +188,19 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        # Whatever the kernel does not take at once is waited for (READING_S).
+        self._transport.set_write_buffer_limits(0)
         server = self._server
         server.open.add(self)
-        if len(server.open) > server.limit:
+        if len(server.open) > server.limit and not self._admitted:
             self._refuse(TooManyConnections(f"over {server.limit} connections are open"))
             return
         self.connected(transport)
+        if self._unsent:
+            self._transport.writelines(self._unsent)
+            self._unsent = ()
+            if self._last:
+                self.close()
         if self._first:
             # Not at once: uvloop begins to read after this call, whatever was paused in it.
             self.idle = False
@@ -270,11 +298,15 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
                     self._finished = True
                     self._flush()
                 break
-            self._answer(head)
             self._server.patience.forget(self)  # what follows is another request
+            self._answer(head)
         # The lane may answer the next request if nothing is half done here.
         self.idle = self._server.lane is not None and not (
-            self._buffer or self._exchanges or self._awaiting_content or self._finished
+            self._buffer
+            or self._exchanges
+            or self._awaiting_content
+            or self._finished
+            or self._empty_lines  # that count towards the next request
         )
         self._set_paused(not (self._writable and len(self._exchanges) < MAX_PIPELINED))
         if (self._buffer or self._awaiting_content) and self._writable and not self._paused:
@@ -361,15 +393,22 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         def done(task: asyncio.Future[Reply]) -> None:
             if task.cancelled():  # the process ends
                 return
-            exchange.reply = task.result()
+            try:
+                exchange.reply = task.result()
+            except BaseException:
+                # The peer need not wait for what will not come.
+                self._transport.abort()
+                raise
             self._go_on()
 
         asyncio.ensure_future(reply, loop=self._server.loop).add_done_callback(done)
 
     def _refuse(self, fault: RequestError) -> None:
-        # What is refused still stands in the buffer, or its content does.
+        # What is refused still stands in the buffer or before it, or its content does.
         head = self._awaiting_content
-        to_head = head.method == b"HEAD" if head else self._buffer.startswith(b"HEAD ")
+        to_head = (
+            head.method == b"HEAD" if head else (self._buffer or self._first).startswith(b"HEAD ")
+        )
         exchange = _Exchange(_CLOSE, last=True, with_body=not to_head, more_may_come=True)
         exchange.reply = response.error(fault)
         self._exchanges.append(exchange)

@@ -14,6 +14,9 @@ from fastext.errors import BadRequest, ContentTooLarge
 # A request here has no use for content; what comes is read and thrown away, up to this size.
 MAX_CONTENT_BYTES = 64 * 1024
 
+# Leading zeros are digits as well; no number that is meant needs so many.
+MAX_CONTENT_LENGTH_DIGITS = 20
+
 # Methods are case-sensitive tokens (RFC 9110 sections 5.6.2 and 9.1).
 TOKEN_BYTES = frozenset(
     b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -96,6 +99,8 @@ def read_head(raw: bytes) -> Head:
         raise BadRequest("malformed request line; it is METHOD TARGET HTTP/1.1")
     if b"#" in collector.target:
         raise BadRequest("the request-target has a fragment")
+    if not collector.target.startswith(b"/"):
+        _check_authority(collector.target)
     head = Head()
     head.method = method
     head.target = collector.target
@@ -104,6 +109,15 @@ def read_head(raw: bytes) -> Head:
     head.fields = collector.fields
     _read_fields(head)
     return head
+
+
+def _check_authority(target: bytes) -> None:
+    """It takes the place of Host (RFC 9112 section 3.2.2); a user name in it is an error
+    (RFC 9110 section 4.2.4).
+    """
+    _, separator, rest = target.partition(b"://")
+    if separator and not is_host(rest.partition(b"/")[0].partition(b"?")[0]):
+        raise BadRequest("the request-target's authority is not a host with an optional port")
 
 
 def _read_fields(head: Head) -> None:
@@ -115,7 +129,14 @@ def _read_fields(head: Head) -> None:
             hosts += 1
             if not is_host(value):
                 raise BadRequest("the Host field is not a host with an optional port")
+        elif name == b"connection":
+            # RFC 9112 section 9.3: close comes before all else; httptools does not see it in a
+            # list of HTTP/1.0.
+            if b"close" in [option.strip(b" \t") for option in value.lower().split(b",")]:
+                head.keep_alive = False
         elif name == b"content-length":
+            if len(value) > MAX_CONTENT_LENGTH_DIGITS:
+                raise BadRequest("the Content-Length has too many digits")
             head.content_length = int(value)  # httptools has checked that these are digits
             if head.content_length > MAX_CONTENT_BYTES:
                 raise ContentTooLarge(f"content of over {MAX_CONTENT_BYTES} bytes is not read")

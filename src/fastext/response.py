@@ -43,6 +43,9 @@ JOIN_BELOW_BYTES = 16 * 1024
 
 NOT_MODIFIED = 304
 
+# What is no document, and has an entity-tag, is to be asked for again by it.
+NO_CACHE = b"Cache-Control: no-cache\r\n"
+
 # What an evaluated reply depends on beside its target.
 VARY = b"Vary: Context, Entity-Id\r\n"
 
@@ -167,6 +170,8 @@ def _describe(document: Document, content_type: str) -> bytes:
 def not_modified(reply: Reply) -> Reply:
     """304 for who has what `reply` would give (RFC 9110 section 15.4.5)."""
     fields = b"ETag: %b\r\n" % reply.etag + (VARY if reply.varies else b"")
+    if reply.freshness is None:
+        fields += NO_CACHE
     return Reply(NOT_MODIFIED, fields, b"", freshness=reply.freshness, varies=reply.varies)
 
 

@@ -16,7 +16,7 @@ from fastext.console.explain import Explainer
 from fastext.context import read_context
 from fastext.digest import sha256
 from fastext.document import Document, Key
-from fastext.response import Reply
+from fastext.response import NO_CACHE, Reply
 
 # What a page may do that shows documents of strangers: run the one script in it, and ask the server
 # that it came from. Its markup is made of text nodes alone, which Trusted Types make the browser
@@ -27,8 +27,7 @@ POLICY = (
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 FIELDS = (
-    b"Cache-Control: no-cache\r\n"
-    b"X-Content-Type-Options: nosniff\r\n"
+    NO_CACHE + b"X-Content-Type-Options: nosniff\r\n"
     b"Referrer-Policy: no-referrer\r\n"
     b"Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n"
 )
