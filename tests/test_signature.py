@@ -3,12 +3,14 @@
 import re
 from unittest import mock
 
+import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastext import signature
 from fastext.signature import Signer, canonical_request, quote, timestamp
 
 names = st.from_regex(r"x-[a-z][a-z0-9-]{0,15}", fullmatch=True)
@@ -64,6 +66,15 @@ def test_a_key_is_derived_once_for_a_day_and_a_secret():
     ]
     signatures = {re.search("Signature=(.*)", text)[1] for text in (first, *other)}
     assert len(signatures) == 3
+
+
+def test_openssl_s_want_of_memory_is_python_s(monkeypatch):
+    def fail(*_):
+        raise ValueError("[digital envelope routines] malloc failure")
+
+    monkeypatch.setattr(signature, "hmac_digest", fail)
+    with pytest.raises(MemoryError):
+        Signer("eu-west-1", "appconfig").authorization("a", "s", "x", "20260101T000000Z", "host")
 
 
 @given(st.text())

@@ -138,9 +138,12 @@ class Signer:
         """
         day = signed_at[:8]
         scope = f"{day}/{self._region}/{self._service}/aws4_request"
-        digest = sha256(canonical.encode()).hexdigest()
-        to_sign = f"{ALGORITHM}\n{signed_at}\n{scope}\n{digest}"
-        signature = hmac_digest(self._key(secret_key, day), to_sign.encode(), "sha256").hex()
+        try:
+            digest = sha256(canonical.encode()).hexdigest()
+            to_sign = f"{ALGORITHM}\n{signed_at}\n{scope}\n{digest}"
+            signature = hmac_digest(self._key(secret_key, day), to_sign.encode(), "sha256").hex()
+        except ValueError as fault:  # so Python tells that OpenSSL could allocate nothing
+            raise MemoryError from fault
         return (
             f"{ALGORITHM} Credential={access_key}/{scope}, "
             f"SignedHeaders={names}, Signature={signature}"
