@@ -1,21 +1,27 @@
 """What only the botocore client does: the profile's Region, proxies, roles."""
 
+import calendar
 import json
 import os
 import socket
 import subprocess
 import threading
+import time
+from email.utils import formatdate
 
 import aws
 import pytest
 from aws import begin, client_of, get, retrieve
-from fakes.appconfig import FakeAppConfig
-from fakes.sts import FakeSts
+from botocore.utils import ContainerMetadataFetcher
+from fakes.answers import http_answer
+from fakes.appconfig import START, FakeAppConfig
+from fakes.loopback import Loopback
+from fakes.sts import FakeSts, Refusal
 from moto.server import ThreadedMotoServer
 from proxy import Squid
 
 from fastext.client import AppConfigData, new_session
-from fastext.errors import Unavailable
+from fastext.errors import AccessDenied, Unavailable
 from fastext.settings import Role, Settings
 
 
@@ -77,6 +83,68 @@ def test_without_credentials_the_error_says_so_and_later_ones_are_found(appconfi
     environ.setenv("AWS_ACCESS_KEY_ID", "late")
     begin(client)
     assert appconfig.calls[-1].access_key == "late"
+
+
+CONTAINER = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+
+
+@pytest.fixture
+def container(environ):
+    """Gives a function that has the container endpoint give an answer."""
+    environ.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        environ.delenv(name)
+    servers = []
+
+    def give(status, content):
+        answer = http_answer(status, content, {})
+        servers.append(Loopback(lambda _, connection: connection.send(answer)))
+        servers[-1].start()
+        environ.setenv(CONTAINER, f"http://127.0.0.1:{servers[-1].port}/x")
+
+    yield give
+    for server in servers:
+        server.stop()
+
+
+GIVEN = {"AccessKeyId": "AKIA", "SecretAccessKey": "canary", "Token": "canary",
+         "Expiration": "2099-01-01T00:00:00Z"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "given"),
+    [(201, GIVEN), (500, GIVEN), (200, {**GIVEN, "Token": "canary\n"}), (200, "canary"),
+     (200, []), (200, None), (200, {}), (200, {**GIVEN, "Expiration": None}),
+     (200, {**GIVEN, "Expiration": 5}),
+     (200, {**GIVEN, "Expiration": "2099-01-01T00:00:00"}), (200, {**GIVEN, "AccessKeyId": 5}),
+     (200, {**GIVEN, "Expiration": "2000-01-01T00:00:00Z"}), (200, {**GIVEN, "AccessKeyId": ""})],
+)  # fmt: skip
+def test_credentials_that_are_none_are_a_fault_of_ours_and_not_told(
+    appconfig, container, status, given
+):
+    container(status, json.dumps(given).encode())
+    with pytest.raises(Unavailable, match=r"StartConfigurationSession: .*credentials") as raised:
+        begin(client_of(appconfig, kind="botocore"))
+    assert "canary" not in raised.value.message
+    assert appconfig.calls == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [({"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/nonexistent"}, "check the credentials"),
+     ({"AWS_CONTAINER_AUTHORIZATION_TOKEN": "canary\n"}, "check the credentials"),
+     ({CONTAINER: "http://canary.example/"}, "check the credentials"),
+     ({"AWS_PROFILE": "nobody"}, "profile .nobody. could not be found")],
+)  # fmt: skip
+def test_what_botocore_says_is_told_only_where_it_names_a_setting(
+    appconfig, container, environ, variables, says
+):
+    container(200, b"{}")
+    for name, value in variables.items():
+        environ.setenv(name, value)
+    with pytest.raises(Unavailable, match=says) as raised:
+        begin(client_of(appconfig, kind="botocore"))
+    assert "canary" not in raised.value.message
 
 
 def signed_with(session, service, region, endpoint_url=None):
@@ -226,6 +294,23 @@ def test_credentials_are_renewed_before_they_expire(appconfig, environ):
         get(client, token)
     assert [call.access_key for call in appconfig.calls] == ["ASIA1", "ASIA2"]
     assert sts.asked[0]["RoleSessionName"] == "AWSAppConfigAgentSession"
+
+
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "RequestExpired"])
+def test_a_wrong_clock_is_put_right_for_a_role_as_well(appconfig, environ, code):
+    with FakeSts(3600 * 3) as sts:
+        environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        client = client_of(appconfig, ROLE_ARN=ROLE)
+        date = formatdate(time.time() + 3600, usegmt=True)
+        sts.fail_always(Refusal(403, code, {"Date": date}))
+        with pytest.raises(AccessDenied, match=f"AssumeRole: {code}"):
+            begin(client)
+        assert len(sts.asked) == 2
+        sts.heal()
+        begin(client)
+    signed = time.strptime(appconfig.calls[0].fields["x-amz-date"], "%Y%m%dT%H%M%SZ")
+    assert calendar.timegm(signed) > time.time() + 1800
+    assert appconfig.count(START) == 1
 
 
 def test_a_role_that_cannot_be_assumed_is_said(appconfig, environ):

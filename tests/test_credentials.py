@@ -5,6 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from botocore.credentials import EnvProvider
 
 from fastext.credentials import Container, of_environment, seconds_of
 from fastext.deadline import Deadline
@@ -62,8 +63,8 @@ def clock():
     return Clock()
 
 
-def container(endpoint, clock, authorization=lambda: "secret"):
-    url = ("http", "127.0.0.1", endpoint.server_port, "/2021-04-23/credentials")
+def container(endpoint, clock, authorization=lambda: "secret", path="/2021-04-23/credentials"):
+    url = ("http", "127.0.0.1", endpoint.server_port, path)
     return Container(url, authorization, Trust(None), clock)
 
 
@@ -73,13 +74,15 @@ def get(provider):
 
 @pytest.mark.parametrize(
     ("environ", "token"),
-    [({"AWS_SESSION_TOKEN": "a", "AWS_SECURITY_TOKEN": "b"}, "a"),
+    [({"AWS_SESSION_TOKEN": "a", "AWS_SECURITY_TOKEN": "b"}, "b"),
+     ({"AWS_SESSION_TOKEN": "a"}, "a"), ({"AWS_SESSION_TOKEN": "a", "AWS_SECURITY_TOKEN": ""}, "a"),
      ({"AWS_SECURITY_TOKEN": "b"}, "b"), ({}, "")],
 )  # fmt: skip
 def test_the_environment_s_are_whole_or_none(environ, token):
     pair = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s"}
     found = of_environment({**pair, **environ})
     assert (found.access_key, found.secret_key, found.token) == ("AKIA", "s", token)
+    assert (EnvProvider({**pair, **environ}).load().token or "") == token
     for name in pair:
         assert of_environment({**pair, name: ""}) is None
 
@@ -91,6 +94,12 @@ def test_they_are_asked_for_with_the_token_and_kept(endpoint, clock):
     assert found.expires_at == START + 3600
     assert get(provider) is found
     assert endpoint.asked == [("/2021-04-23/credentials", "secret")]
+
+
+@pytest.mark.parametrize(("path", "asked"), [("", "/"), ("/", "/"), ("/a/", "/a/"), ("/a", "/a")])
+def test_the_path_is_asked_for_as_it_is_given(endpoint, clock, path, asked):
+    get(container(endpoint, clock, path=path))
+    assert endpoint.asked == [(asked, "secret")]
 
 
 def test_they_are_renewed_before_they_expire(endpoint, clock):
@@ -131,13 +140,33 @@ def test_without_an_expiration_they_are_kept(endpoint, clock):
 
 @pytest.mark.parametrize(
     "content", [b"", b"no JSON", b"[]", b"[" * 100_000, b"{}", b'{"AccessKeyId": "a"}',
-                b'{"AccessKeyId":"a","SecretAccessKey":"canary","Expiration":"never"}'],
+                b'{"AccessKeyId":"a","SecretAccessKey":"canary","Expiration":"never"}',
+                b'{"AccessKeyId":5,"SecretAccessKey":"canary"}',
+                b'{"AccessKeyId":"a","SecretAccessKey":"canary","Token":["t"]}',
+                b'{"AccessKeyId":"a","SecretAccessKey":"canary","Expiration":5}'],
 )  # fmt: skip
 def test_an_answer_that_cannot_be_read_is_not_shown(endpoint, clock, content):
     endpoint.answer = (200, content)
     with pytest.raises(Unavailable, match="cannot be read") as raised:
         get(container(endpoint, clock))
     assert "canary" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["AccessKeyId", "SecretAccessKey", "Token"])
+def test_what_could_not_be_sent_is_refused_and_asked_for_anew(endpoint, clock, name):
+    endpoint.answer[1][name] = "canary\r\nX-Evil: y"
+    provider = container(endpoint, clock)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="of the AWS credentials holds control") as raised:
+            get(provider)
+        assert "canary" not in str(raised.value)
+    assert len(endpoint.asked) == 2
+
+
+def test_empty_ones_are_none(endpoint, clock):
+    endpoint.answer[1]["SecretAccessKey"] = None
+    with pytest.raises(Unavailable, match="no secret key"):
+        get(container(endpoint, clock))
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,9 @@ def test_one_connection_serves_many_calls(client_of, appconfig):
         (GET, CutHead(), Unavailable, "the head of the answer is not complete"),
         (START, Raw(http_answer(201, b"{}", {})), Unavailable, "lacks 'InitialConfigurationToken'"),
         (GET, Raw(http_answer(200, b"x", {})), Unavailable, "lacks 'NextPollConfigurationToken'"),
+        (GET, Raw(http_answer(200, b"x", {"Next-Poll-Configuration-Token": "t",
+                                          "Next-Poll-Interval-In-Seconds": "9" * 400})),
+         Unavailable, "'NextPollIntervalInSeconds' is no number of seconds"),
         (START, Raw(http_answer(302, b"", {"Location": "http://127.0.0.1:1/"})),
          Unavailable, "302"),
     ],
@@ -191,6 +194,18 @@ def test_a_kept_connection_that_is_dead_costs_one_silent_retry(client_of, appcon
     else:
         appconfig.fail(GET, Reset())
     assert get(client, token).content.startswith(b"{")
+
+
+@pytest.mark.parametrize("fault", [Truncate(), CutHead(), Garbage()])
+def test_an_answer_that_has_begun_has_used_the_token_and_is_not_asked_for_again(
+    client_of, appconfig, fault
+):
+    client = client_of(appconfig)
+    token = begin(client)
+    appconfig.fail(GET, fault)
+    with pytest.raises(Unavailable):
+        get(client, token)
+    assert appconfig.count(GET) == 1
 
 
 def test_a_connection_that_dies_at_once_is_not_retried_for_ever(client_of, appconfig):

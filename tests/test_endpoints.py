@@ -57,13 +57,16 @@ def test_the_environment_s_endpoint(environ, url):
 @pytest.mark.parametrize(
     ("url", "parts"),
     [("http://localhost:4566", ("http", "localhost", 4566, "")),
-     ("HTTPS://Vpce-1.Example/", ("https", "vpce-1.example", 443, "")),
-     ("http://[::1]:80/base/", ("http", "::1", 80, "/base")),
+     ("HTTPS://Vpce-1.Example/", ("https", "vpce-1.example", 443, "/")),
+     ("http://[::1]:80/base/", ("http", "::1", 80, "/base/")),
+     ("http://h:65535/.a/b..", ("http", "h", 65535, "/.a/b..")),
      ("http://[::1]", ("http", "::1", 80, "")),
      ("http://user@host", None), ("http://host?x=1", None), ("http://host/#f", None),
      ("ftp://host", None), ("host", None), ("http://", None), ("http://h:x", None),
      ("http://[::1", None), ("http://[::1]x", None), ("http://ho st", None),
-     ("http://hö.example", None), ("http://h/%2F", None)],
+     ("http://hö.example", None), ("http://h/%2F", None),
+     ("http://h:65536", None), ("http://h:" + "9" * 5000, None), ("http://h:000080", None),
+     ("http://h/a//b", None), ("http://h//", None), ("http://h/./b", None), ("http://h/..", None)],
 )  # fmt: skip
 def test_a_url_is_split_or_left_to_botocore(url, parts):
     assert split_url(url) == parts

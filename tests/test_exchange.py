@@ -90,6 +90,11 @@ def test_fields_are_found_by_lower_case_name():
     assert got.fields["version-label"] == "v 1"
 
 
+def test_fields_of_one_name_are_one_list():
+    got = answered(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: 1\r\na:  2 \r\nA: 1\r\n\r\n")
+    assert got.fields["a"] == "1, 2, 1"
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
@@ -104,6 +109,7 @@ def test_fields_are_found_by_lower_case_name():
         (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "Content-Length is '-1'"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nhi", "several"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MAX_CONTENT_BYTES + 1), "accepted"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n" % (b"9" * 5000), "Content-Length is '9"),
         (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\nA: b\nB: c\r\n\r\n", "malformed"),

@@ -178,8 +178,8 @@ def wrong_clock():
     date = {"Date": formatdate(4e9, usegmt=True)}
     fault = Status(403, "InvalidSignatureException", fields=date)
     return {
-        f"{START}, direct": lambda scene: (scene.new_session(), scene.service.fail(START, fault)),
-        f"{GET}, direct": lambda scene: scene.service.fail(GET, fault),
+        START: lambda scene: (scene.new_session(), scene.service.fail(START, fault)),
+        GET: lambda scene: scene.service.fail(GET, fault),
     }
 
 
@@ -373,8 +373,6 @@ def cells():
                 for client in ("direct", "botocore"):
                     if client == "direct" and variant == ASSUME:
                         continue  # roles are botocore's
-                    if client == "botocore" and variant.endswith("direct"):
-                        continue
                     # What is kept on disk depends on the fault alone; by whom the fault is told is
                     # the matter of the other two states.
                     if state in (BACKUP, SNAPSHOT) and client == "botocore" and variant != ASSUME:

@@ -1,9 +1,10 @@
 """What an answer of the AppConfig Data API means, whichever client has received it.
 
-Errors are told apart by code, status and members, never by their text.
+`fields` are an answer's by lower-case name. Errors are told apart by code, status and members,
+never by their text. Nothing of an answer is taken to have the form that it should have.
 
-Source: AppConfig Data API reference, "Errors" of StartConfigurationSession and
-GetLatestConfiguration; AWS REST-JSON 1.0 protocol (Smithy), "Operation error serialization".
+Source: AppConfig Data API reference; AWS REST-JSON 1.0 protocol (Smithy), "Operation error
+serialization". botocore's parser is the measure in the tests.
 """
 
 from fastext.errors import (
@@ -16,6 +17,7 @@ from fastext.errors import (
     Unavailable,
     UpstreamError,
 )
+from fastext.session import Retrieved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 ACCEPT = "application/ion;type=AWS.AppConfig.FeatureFlags;q=1.0,*/*;q=0.1"
 
 REFERENCE = "ConfigurationToken"
+_WHITE = b" \t\r\n"  # RFC 8259 section 2
 
 START, GET = "StartConfigurationSession", "GetLatestConfiguration"
 
@@ -34,8 +37,79 @@ THROTTLING = frozenset({"ThrottlingException", "TooManyRequestsException", "Thro
 EXPIRED_CREDENTIALS = frozenset({"ExpiredTokenException", "ExpiredToken"})
 REFUSED_CREDENTIALS = EXPIRED_CREDENTIALS | {"InvalidClientTokenId"}
 
-# The members of the service's error bodies that the caller gets to see as they are.
-DETAILS = ("ResourceType", "ReferencedBy", "Reason", "Details")
+
+# ---------------------------------------------------------------- what was asked for
+
+
+def usual_token(content: bytes) -> "str | None":
+    """The initial token, where it is the only member and has no escapes, or None.
+
+    A token is base64, so this is nearly always it, and needs no JSON module.
+    """
+    before, _, rest = content.partition(b'"InitialConfigurationToken"')
+    colon, _, rest = rest.partition(b'"')
+    token, _, after = rest.partition(b'"')
+    frame = (before.strip(_WHITE), colon.strip(_WHITE), after.strip(_WHITE))
+    text = token.decode("latin-1")
+    if frame != (b"{", b":", b"}") or "\\" in text or not (text.isascii() and text.isprintable()):
+        return None
+    return text or None
+
+
+def initial_token(content: bytes) -> str:
+    """The token of an answer of StartConfigurationSession. Raises Unavailable."""
+    token = usual_token(content) or members_of(content).get("InitialConfigurationToken")
+    if not isinstance(token, str) or not token or not token.isascii():
+        raise Unavailable(f"{START}: the answer lacks 'InitialConfigurationToken'")
+    return token
+
+
+def retrieved(fields: "Mapping[str, str]", content: bytes) -> Retrieved:
+    """An answer of GetLatestConfiguration. Raises Unavailable."""
+    next_token = fields.get("next-poll-configuration-token")
+    if not next_token:
+        raise Unavailable(f"{GET}: the answer lacks 'NextPollConfigurationToken'")
+    try:
+        next_interval_s = float(int(fields.get("next-poll-interval-in-seconds", "0")))
+    except (ValueError, OverflowError):
+        raise Unavailable(f"{GET}: 'NextPollIntervalInSeconds' is no number of seconds") from None
+    return Retrieved(
+        content=content,
+        content_type=fields.get("content-type", ""),
+        version_label=fields.get("version-label", ""),
+        next_token=next_token,
+        next_interval_s=next_interval_s,
+    )
+
+
+def members_of(content: bytes) -> "dict[str, Any]":
+    """The members of a JSON body; what is not JSON is a message."""
+    import json
+
+    try:
+        # Decoded here, because JSON is UTF-8 without a mark (RFC 8259 section 8.1).
+        value = json.loads(content.decode()) if content else {}
+    except (ValueError, RecursionError):
+        value = {"message": content.decode("utf-8", "replace")}
+    return value if isinstance(value, dict) else {}
+
+
+# ---------------------------------------------------------------- errors
+
+
+def error_of(
+    status: int, fields: "Mapping[str, str]", content: bytes
+) -> "tuple[str, str, dict[str, Any]]":
+    """Code, message and members of an error answer."""
+    start = content.strip()[:6].lower()
+    if status >= 500 and start in (b"", b"<html>"):
+        return str(status), "", {}
+    members = members_of(content)
+    named = (fields.get("x-amzn-errortype"), *map(members.get, ("code", "Code", "__type")))
+    code = next((name for name in named if name and isinstance(name, str)), str(status))
+    said = (members.get(name) for name in ("message", "Message"))
+    message = next((text for text in said if isinstance(text, str)), "")
+    return code.partition(":")[0].rpartition("#")[2], message, members
 
 
 def service_error(
@@ -43,7 +117,7 @@ def service_error(
 ) -> UpstreamError:
     """Our error for an error answer; `members` are those of its body."""
     text = f"{operation}: {code}: {without_signed(message) or 'no message'}"
-    details = {name: without_token(members[name]) for name in DETAILS if name in members}
+    details = details_of(members)
     if code in THROTTLING or status == 429:
         return Throttled(text)
     if status in (401, 403) or code in REFUSED_CREDENTIALS:
@@ -68,19 +142,45 @@ def without_signed(message: str) -> str:
     return message.partition("\n")[0].partition("The Canonical String")[0].rstrip()
 
 
-def without_token(detail: "Any") -> "Any":
-    """A detail but for the configuration token by which the service refers to what is not there."""
-    if isinstance(detail, dict) and isinstance(detail.get(REFERENCE), str):
-        return {name: value for name, value in detail.items() if name != REFERENCE}
-    return detail
+def details_of(members: "Mapping[str, Any]") -> "dict[str, Any]":
+    """The members of the service's error bodies that the caller gets to see.
+
+    Not among them: the configuration token by which the service refers to what is not there.
+    """
+    details: dict[str, Any] = {
+        name: members[name]
+        for name in ("ResourceType", "Reason")
+        if isinstance(members.get(name), str)
+    }
+    references = members.get("ReferencedBy")
+    named = {
+        name: value
+        for name, value in (references.items() if isinstance(references, dict) else ())
+        if name != REFERENCE and isinstance(value, str)
+    }
+    if named:
+        details["ReferencedBy"] = named
+    if problems := problems_of(members):
+        details["Details"] = {
+            "InvalidParameters": {name: {"Problem": said} for name, said in problems.items()}
+        }
+    return details
+
+
+def problems_of(members: "Mapping[str, Any]") -> dict[str, str]:
+    """What is wrong with which parameter: Corrupted, Expired, PollIntervalNotSatisfied."""
+    details = members.get("Details")
+    parameters = details.get("InvalidParameters") if isinstance(details, dict) else None
+    if not isinstance(parameters, dict):
+        return {}
+    problems = {
+        name: parameter.get("Problem")
+        for name, parameter in parameters.items()
+        if isinstance(parameter, dict)
+    }
+    return {name: said for name, said in problems.items() if said and isinstance(said, str)}
 
 
 def token_problem(members: "Mapping[str, Any]") -> str:
-    """What a BadRequestException says of the token: Corrupted, Expired, PollInterval..., or ""."""
-    details = members.get("Details")
-    parameters = details.get("InvalidParameters") if isinstance(details, dict) else None
-    for parameter in parameters.values() if isinstance(parameters, dict) else ():
-        problem = parameter.get("Problem") if isinstance(parameter, dict) else None
-        if problem:
-            return str(problem)
-    return ""
+    """What a BadRequestException says of the token, or ""."""
+    return next(iter(problems_of(members).values()), "")

@@ -1,8 +1,8 @@
 """The AppConfig Data API through botocore: its only home.
 
-botocore finds credentials, Region and endpoint as in every SDK, signs, and reads the answers;
-`transport` carries them. Errors of botocore and of the service end here, as ours: by code and
-members of the answer, never by text.
+botocore finds credentials, Region and endpoint as in every SDK, and signs; `transport` carries
+the calls, and `answers` reads what comes, as for the direct client. Errors of botocore end here, as
+ours: what it says itself may hold a secret, and is told only where it names a setting.
 
 To build a client takes a hundred times as long as to use it, so it is built by the first call
 that needs it, on that call's thread.
@@ -10,12 +10,12 @@ that needs it, on that call's thread.
 
 import contextlib
 import io
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
+import botocore.auth
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.config import Config
@@ -25,31 +25,56 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
     EnvProvider,
 )
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    ClientError,
+    ConfigNotFound,
+    ConfigParseError,
+    CredentialRetrievalError,
+    EndpointProviderError,
+    InvalidRegionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 from botocore.loaders import Loader
-from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
 from fastext import __version__
-from fastext.answers import ACCEPT, EXPIRED_CREDENTIALS, GET, START, service_error
+from fastext.answers import (
+    ACCEPT,
+    EXPIRED_CREDENTIALS,
+    GET,
+    START,
+    error_of,
+    initial_token,
+    retrieved,
+    service_error,
+)
 from fastext.deadline import Deadline
 from fastext.document import Key
 from fastext.errors import (
+    AccessDenied,
     FastextError,
-    InvalidUpstreamRequest,
-    NotFound,
+    Throttled,
     Unavailable,
     UpstreamError,
 )
 from fastext.session import Retrieved
 from fastext.settings import Role, Settings
+from fastext.signature import SigningClock, signable
 from fastext.tls import Trust, ca_file_of
-from fastext.transport import Transport
+from fastext.transport import Answer, Transport
 
 # What the real agent calls its sessions (user guide, sample value of ROLE_SESSION_NAME).
 DEFAULT_ROLE_SESSION_NAME = "AWSAppConfigAgentSession"
 
-T = TypeVar("T")
+# The name by which botocore finds our signer.
+SIGNATURE_VERSION = "fastext-v4"
+
+# Errors of botocore whose text names a setting, and nothing that a service or a secret says.
+TELLING = (ConfigNotFound, ConfigParseError, EndpointProviderError, InvalidRegionError,
+           PartialCredentialsError, ProfileNotFound)  # fmt: skip
 
 
 class AppConfigData:
@@ -65,6 +90,8 @@ class AppConfigData:
         self._client: Any = None
         # Whether its credentials can be others when they are looked for again.
         self._renewable = False
+        self._clock = SigningClock()
+        # This thread's call: its deadline, and what was answered.
         self._local = threading.local()
 
     def start_configuration_session(
@@ -72,47 +99,56 @@ class AppConfigData:
     ) -> str:
         application, environment, profile = key
 
-        def start(client: Any) -> str:
-            answer = client.start_configuration_session(
+        def start(client: Any) -> None:
+            client.start_configuration_session(
                 ApplicationIdentifier=application,
                 EnvironmentIdentifier=environment,
                 ConfigurationProfileIdentifier=profile,
                 RequiredMinimumPollIntervalInSeconds=minimum_interval_s,
             )
-            return str(answer["InitialConfigurationToken"])
 
-        return self._call(START, start, deadline)
+        return initial_token(self._call(START, start, deadline).content)
 
     def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
-        def get(client: Any) -> Retrieved:
-            answer = client.get_latest_configuration(ConfigurationToken=token)
-            return Retrieved(
-                content=answer["Configuration"].read(),
-                content_type=answer.get("ContentType", ""),
-                version_label=answer.get("VersionLabel", ""),
-                next_token=answer["NextPollConfigurationToken"],
-                next_interval_s=float(answer.get("NextPollIntervalInSeconds", 0)),
-            )
+        def get(client: Any) -> None:
+            client.get_latest_configuration(ConfigurationToken=token)
 
-        return self._call(GET, get, deadline)
+        answer = self._call(GET, get, deadline)
+        return retrieved(answer.fields, answer.content)
 
-    def _call(self, operation: str, call: Callable[[Any], T], deadline: Deadline) -> T:
+    def _call(self, operation: str, call: Callable[[Any], None], deadline: Deadline) -> Answer:
+        """One call; a refusal that new credentials or the right time may cure is tried once more.
+
+        Raises UpstreamError.
+        """
         self._local.deadline = deadline
         try:
             with translated(operation):
                 client = self._connected()
-                try:
-                    return call(client)
-                except ClientError as fault:
-                    if not self._renewable or code_of(fault) not in EXPIRED_CREDENTIALS:
-                        raise
-                    return call(self._connected(instead_of=client))
+                call(client)
+                if self._cured(self._local.answer, client):
+                    call(self._connected())
+            answer: Answer = self._local.answer
         except NoCredentialsError as fault:
             # They may appear later, and a client never looks for them again.
             self._client = None
             raise Unavailable(f"{operation}: no AWS credentials found") from fault
         finally:
-            self._local.deadline = None
+            self._local.deadline = self._local.answer = None
+        if answer.status >= 300:
+            error = error_of(answer.status, answer.fields, answer.content)
+            raise service_error(operation, answer.status, *error)
+        return answer
+
+    def _cured(self, answer: Answer, client: Any) -> bool:
+        """Whether what the service refuses has been put right: credentials or clock."""
+        if answer.status not in (400, 401, 403):
+            return False
+        code = error_of(answer.status, answer.fields, answer.content)[0]
+        if code in EXPIRED_CREDENTIALS and self._renewable:
+            self._connected(instead_of=client)
+            return True
+        return self._clock.put_right(code, answer.fields.get("date", ""))
 
     def _connected(self, instead_of: Any = None) -> Any:
         """The client; a new one, which finds its credentials anew, if it is still `instead_of`."""
@@ -140,7 +176,7 @@ class AppConfigData:
             session = new_session(region)
             session.register_component(
                 "credential_provider",
-                CredentialResolver([_AssumedRole(sts, role_arguments(self._role))]),
+                CredentialResolver([_AssumedRole(sts, role_arguments(self._role), self._clock)]),
             )
         client = self._create(session, "appconfigdata", region, transport)
         credentials = session.get_credentials()
@@ -173,18 +209,26 @@ class AppConfigData:
                 content(request.body),
                 self._local.deadline,
             )
-            body = answer.content if answer.status < 400 else readable(answer.content)
-            return AWSResponse(request.url, answer.status, answer.fields, _Content(body))
+            if service == "appconfigdata":
+                # It is ours to read; botocore gets one that says nothing.
+                self._local.answer = answer
+                answer = Answer(200, {}, b"{}")
+            return AWSResponse(request.url, answer.status, answer.fields, _Content(answer.content))
 
         def ask_for_rules(request: AWSRequest, **_: object) -> None:
             request.headers["Accept"] = ACCEPT
 
+        def choose_signer(context: dict[str, object], **_: object) -> str:
+            context[SIGNATURE_VERSION] = self._clock
+            return SIGNATURE_VERSION
+
+        events = client.meta.events
         if service == "appconfigdata":
-            client.meta.events.register(
-                "request-created.appconfigdata.GetLatestConfiguration", ask_for_rules
-            )
+            events.register("request-created.appconfigdata.GetLatestConfiguration", ask_for_rules)
+        botocore.auth.AUTH_TYPE_MAPS[SIGNATURE_VERSION] = _Signer
+        events.register_first("choose-signer", choose_signer)
         # An answer that a handler of this event gives is taken instead of botocore's own sending.
-        client.meta.events.register_first("before-send", send)
+        events.register_first("before-send", send)
         return client
 
     def _new_transport(self, session: botocore.session.Session) -> Transport:
@@ -237,6 +281,15 @@ def new_session(region: str | None) -> botocore.session.Session:
     return session
 
 
+class _Signer(botocore.auth.SigV4Auth):  # type: ignore[misc]
+    """botocore's own, by the clock of the client, and only with credentials that can be sent."""
+
+    def _modify_request_before_signing(self, request: AWSRequest) -> None:
+        signable(self.credentials)
+        request.context["timestamp"] = request.context[SIGNATURE_VERSION].timestamp()
+        super()._modify_request_before_signing(request)
+
+
 class _Content(io.BytesIO):
     """An answer's content as botocore reads it: whole, or as a stream."""
 
@@ -250,27 +303,34 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
     METHOD = "assume-role"
     CANONICAL_NAME = "fastextAssumeRole"
 
-    def __init__(self, sts: Any, arguments: Mapping[str, str | int]) -> None:
+    def __init__(self, sts: Any, arguments: Mapping[str, str | int], clock: SigningClock) -> None:
         super().__init__()
         self._sts = sts
         self._arguments = arguments
+        self._clock = clock
 
     def load(self) -> DeferredRefreshableCredentials:
         return DeferredRefreshableCredentials(refresh_using=self._refresh, method=self.METHOD)
 
     def _refresh(self) -> dict[str, str]:
+        with translated("AssumeRole"):
+            credentials = self._assumed()["Credentials"]
+            return {
+                "access_key": credentials["AccessKeyId"],
+                "secret_key": credentials["SecretAccessKey"],
+                "token": credentials["SessionToken"],
+                "expiry_time": credentials["Expiration"].isoformat(),
+            }
+
+    def _assumed(self) -> Any:
         try:
-            with translated("AssumeRole"):
-                credentials = self._sts.assume_role(**self._arguments)["Credentials"]
-        except (InvalidUpstreamRequest, NotFound) as fault:
-            # Not of the configuration's names, but of ours: to the caller there are no credentials.
-            raise Unavailable(fault.message) from fault
-        return {
-            "access_key": credentials["AccessKeyId"],
-            "secret_key": credentials["SecretAccessKey"],
-            "token": credentials["SessionToken"],
-            "expiry_time": credentials["Expiration"].isoformat(),
-        }
+            return self._sts.assume_role(**self._arguments)
+        except ClientError as fault:
+            code = fault.response.get("Error", {}).get("Code", "")
+            fields = fault.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+            if not self._clock.put_right(code, fields.get("date", "")):
+                raise
+            return self._sts.assume_role(**self._arguments)
 
 
 def role_arguments(role: Role) -> dict[str, str | int]:
@@ -288,58 +348,52 @@ def role_arguments(role: Role) -> dict[str, str | int]:
 
 @contextlib.contextmanager
 def translated(operation: str) -> Iterator[None]:
-    """Turns whatever comes out of a call of botocore, but NoCredentialsError, into ours."""
+    """Turns whatever comes out of a call of botocore into ours.
+
+    But for NoCredentialsError, and for want of memory, which is no fault of upstream.
+    """
     try:
         yield
     except FastextError as fault:
         fault.message = f"{operation}: {fault.message}"
         raise
-    except NoCredentialsError:
+    except (NoCredentialsError, MemoryError):
         raise
     except ClientError as fault:
-        raise translate(fault, operation) from fault
-    except NoRegionError as fault:
+        raise translate(fault, operation) from None
+    except NoRegionError:
         raise Unavailable(
             f"{operation}: no Region; set AWS_APPCONFIG_EXTENSION_SERVICE_REGION or AWS_REGION"
-        ) from fault
-    except (ResponseParserError, RecursionError) as fault:
-        # Its text holds the answer itself, and with it perhaps a token.
-        raise Unavailable(f"{operation}: the answer cannot be read") from fault
-    except (BotoCoreError, ValueError) as fault:
-        raise Unavailable(f"{operation}: {fault}") from fault
-    except KeyError as fault:
-        raise Unavailable(f"{operation}: the answer lacks {fault}") from fault
+        ) from None
+    except TELLING as fault:
+        raise Unavailable(f"{operation}: {fault}") from None
+    except CredentialRetrievalError as fault:
+        provider = fault.kwargs.get("provider", "the provider")
+        raise Unavailable(
+            f"{operation}: no AWS credentials: {provider} does not give any; look there for why"
+        ) from None
+    except Exception as fault:
+        raise Unavailable(
+            f"{operation}: botocore cannot make the call ({type(fault).__name__});"
+            " check the credentials, the Region and the endpoint that are set"
+        ) from None
 
 
 def translate(fault: ClientError, operation: str) -> UpstreamError:
-    """Our error for an error answer of the service."""
+    """Our error for an error answer of a service that gives credentials, such as STS.
+
+    What it does not find is not what was asked for here.
+    """
     error = fault.response.get("Error", {})
-    return service_error(
+    refused = service_error(
         operation,
         fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
-        code_of(fault),
+        str(error.get("Code", "")),
         str(error.get("Message") or ""),
-        fault.response,
+        {},
     )
-
-
-def code_of(fault: ClientError) -> str:
-    return str(fault.response.get("Error", {}).get("Code", ""))
-
-
-def readable(error: bytes) -> bytes:
-    """The content of an error answer as botocore can read it.
-
-    `Details` is a union, and where it has no member botocore reads nothing of the answer at all.
-    """
-    try:
-        members = json.loads(error)
-    except (ValueError, RecursionError):
-        return error
-    if isinstance(members, dict) and members.get("Details") == {}:
-        del members["Details"]
-        return json.dumps(members).encode()
-    return error
+    known = isinstance(refused, AccessDenied | Throttled)
+    return refused if known else Unavailable(refused.message)
 
 
 def text(value: str | bytes) -> str:

@@ -11,6 +11,7 @@ import time
 from fastext.deadline import Deadline
 from fastext.errors import Unavailable
 from fastext.exchange import Origin
+from fastext.signature import signable
 from fastext.tls import Trust
 
 TYPE_CHECKING = False
@@ -49,7 +50,8 @@ def of_environment(environ: "Mapping[str, str]") -> "Credentials | None":
     secret_key = environ.get("AWS_SECRET_ACCESS_KEY", "")
     if not access_key or not secret_key:
         return None
-    token = environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN") or ""
+    # In botocore's order.
+    token = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN") or ""
     return Credentials(access_key, secret_key, token)
 
 
@@ -62,6 +64,8 @@ class Fixed:
         self._credentials = credentials
 
     def get(self, deadline: Deadline) -> Credentials:
+        """Raises Unavailable."""
+        signable(self._credentials)
         return self._credentials
 
     def refused(self) -> None:
@@ -86,7 +90,7 @@ class Container:
     ) -> None:
         scheme, host, port, path = url
         self._origin = Origin(scheme, host, port, trust)
-        self._path = path
+        self._path = path or "/"
         self._authorization = authorization
         self._now = now
         self._credentials: Credentials | None = None
@@ -124,12 +128,14 @@ class Container:
 
         try:
             got = json.loads(answer.content)
-            return Credentials(
+            found = Credentials(
                 got["AccessKeyId"],
                 got["SecretAccessKey"],
                 got.get("Token") or "",
                 seconds_of(got["Expiration"]) if got.get("Expiration") else None,
             )
+            signable(found)
+            return found
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             # The answer itself may hold a secret.
             raise Unavailable(

@@ -12,7 +12,17 @@ import os
 import time
 
 from fastext import __version__
-from fastext.answers import ACCEPT, EXPIRED_CREDENTIALS, GET, START, service_error
+from fastext.answers import (
+    ACCEPT,
+    EXPIRED_CREDENTIALS,
+    GET,
+    START,
+    error_of,
+    initial_token,
+    retrieved,
+    service_error,
+    usual_token,
+)
 from fastext.credentials import (
     ECS_ENDPOINT,
     TRUSTED_HOSTS,
@@ -25,17 +35,16 @@ from fastext.deadline import Deadline
 from fastext.endpoints import configured, regional_host, split_url
 from fastext.errors import AccessDenied, FastextError, Unavailable
 from fastext.exchange import Answer, Origin
-from fastext.session import Retrieved
 from fastext.settings import is_region
-from fastext.signature import Signer, canonical_request, quote, timestamp
+from fastext.signature import Signer, SigningClock, canonical_request, quote
 from fastext.tls import Trust, ca_file_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
 
     from fastext.document import Key
+    from fastext.session import Retrieved
     from fastext.settings import Settings
 
 # The service's signing name differs from its endpoint's (service-2.json, signingName).
@@ -43,15 +52,10 @@ SIGNING_NAME = "appconfig"
 
 # Variables that lead to credentials, proxies or settings which only botocore knows how to use.
 BEYOND = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN",
-          "AWS_CREDENTIAL_EXPIRATION", "BOTO_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
-          "http_proxy", "https_proxy", "all_proxy")  # fmt: skip
+          "AWS_CREDENTIAL_EXPIRATION", "BOTO_CONFIG")  # fmt: skip
 
-# A signature may be five minutes old or young; less than this is no explanation of a refusal.
-SKEW_S = 240.0
-
-# The codes by which AWS refuses a signature, among other reasons for the clock's sake.
-SKEWED = frozenset({"InvalidSignatureException", "RequestExpired", "RequestInTheFuture",
-                    "RequestTimeTooSkewed", "SignatureDoesNotMatch"})  # fmt: skip
+# Those of a proxy count in any case of letters (urllib.request.getproxies).
+PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 
 
 class Plan:
@@ -78,6 +82,8 @@ def plan(settings: "Settings", environ: "Mapping[str, str]") -> "Plan | None":
         return None
     if any(environ.get(name) for name in BEYOND) or has_shared_configuration(environ):
         return None
+    if any(value and name.lower() in PROXIES for name, value in environ.items()):
+        return None
     region = (
         settings.service_region
         or environ.get("AWS_REGION")
@@ -87,17 +93,23 @@ def plan(settings: "Settings", environ: "Mapping[str, str]") -> "Plan | None":
     endpoint = endpoint_of(settings, environ, region)
     trust = Trust(ca_file_of(environ))
     credentials = credentials_of(environ, trust)
-    if endpoint is None or credentials is None or not is_region(region):
-        return None
+    if endpoint is None or credentials is None or not is_region(region) or "fips" in region:
+        return None  # fips-us-east-1 is a name for us-east-1 that botocore knows
     return Plan(endpoint, region, credentials, trust)
 
 
 def has_shared_configuration(environ: "Mapping[str, str]") -> bool:
     """Whether there is a shared configuration or credentials file, which may say anything."""
-    home = environ.get("HOME", "")
-    return os.path.exists(environ.get("AWS_CONFIG_FILE") or f"{home}/.aws/config") or (
-        os.path.exists(environ.get("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/.aws/credentials")
-    )
+    home = environ["HOME"] if "HOME" in environ else os.path.expanduser("~")
+    for variable, usual in (
+        ("AWS_CONFIG_FILE", "config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+    ):
+        path = environ.get(variable, "")
+        # What has to be expanded, botocore may look for.
+        if "~" in path or "$" in path or os.path.exists(path or f"{home}/.aws/{usual}"):
+            return True
+    return False
 
 
 def endpoint_of(
@@ -111,7 +123,8 @@ def endpoint_of(
     url = settings.service_endpoint or configured(environ)
     if url:
         # An endpoint together with one of the two is a mistake that botocore knows how to tell.
-        return None if fips or dual_stack else split_url(url)
+        found = None if fips or dual_stack else split_url(url)
+        return (*found[:3], found[3].rstrip("/")) if found else None
     host = regional_host(region, fips=fips, dual_stack=dual_stack)
     return ("https", host, 443, "") if host else None
 
@@ -164,8 +177,7 @@ class DirectAppConfigData:
         self._credentials = plan.credentials
         self._signer = Signer(plan.region, SIGNING_NAME)
         self._importing = importing
-        self._now = now
-        self._clock_behind_s = 0.0
+        self._clock = SigningClock(now)
 
     def start_configuration_session(
         self, key: "Key", minimum_interval_s: int, deadline: Deadline
@@ -181,29 +193,16 @@ class DirectAppConfigData:
             f'"RequiredMinimumPollIntervalInSeconds": {minimum_interval_s}}}'
         ).encode()
         answer = self._call(START, "POST", "/configurationsessions", "", content, deadline)
-        token = self._initial_token(answer.content)
-        if not token:
-            raise Unavailable(f"{START}: the answer lacks 'InitialConfigurationToken'")
-        return token
+        usual = usual_token(answer.content)
+        if usual is not None:
+            return usual
+        self._importing()
+        return initial_token(answer.content)
 
-    def get_latest_configuration(self, token: str, deadline: Deadline) -> Retrieved:
+    def get_latest_configuration(self, token: str, deadline: Deadline) -> "Retrieved":
         query = f"configuration_token={quote(token)}"
         answer = self._call(GET, "GET", "/configuration", query, b"", deadline)
-        fields = answer.fields
-        next_token = fields.get("next-poll-configuration-token")
-        if not next_token:
-            raise Unavailable(f"{GET}: the answer lacks 'NextPollConfigurationToken'")
-        try:
-            next_interval_s = float(int(fields.get("next-poll-interval-in-seconds", "0")))
-        except ValueError as fault:
-            raise Unavailable(f"{GET}: {fault}") from None
-        return Retrieved(
-            content=answer.content,
-            content_type=fields.get("content-type", ""),
-            version_label=fields.get("version-label", ""),
-            next_token=next_token,
-            next_interval_s=next_interval_s,
-        )
+        return retrieved(answer.fields, answer.content)
 
     def close(self) -> None:
         """Drop the kept connections."""
@@ -223,8 +222,9 @@ class DirectAppConfigData:
                 credentials = self._credentials.get(deadline)
                 answer = self._send(credentials, method, path, query, content, deadline)
             if answer.status >= 300:
-                code, message, members = self._error(answer)
-                raise service_error(operation, answer.status, code, message, members)
+                self._importing()
+                error = error_of(answer.status, answer.fields, answer.content)
+                raise service_error(operation, answer.status, *error)
         except AccessDenied:
             self._credentials.refused()
             raise
@@ -244,10 +244,12 @@ class DirectAppConfigData:
         deadline: Deadline,
     ) -> Answer:
         path = self._path + path
-        signed_at = timestamp(self._now() + self._clock_behind_s)
+        signed_at = self._clock.timestamp()
         fields = {"host": self._origin.authority, "x-amz-date": signed_at}
         if content:
             fields["content-type"] = "application/json"
+        else:
+            fields["accept"] = ACCEPT
         if credentials.token:
             fields["x-amz-security-token"] = credentials.token
         canonical = canonical_request(method, path, query, fields, content)
@@ -259,9 +261,7 @@ class DirectAppConfigData:
             ";".join(sorted(fields)),
         )
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        if not content:
-            lines += f"accept: {ACCEPT}\r\n"
-        else:
+        if content:
             lines += f"content-length: {len(content)}\r\n"
         request = (
             f"{method} {path}{'?' if query else ''}{query} HTTP/1.1\r\n{lines}"
@@ -273,58 +273,9 @@ class DirectAppConfigData:
         """Whether what the service refuses has been put right: credentials or clock."""
         if answer.status not in (400, 401, 403):
             return False
-        code = self._error(answer)[0]
+        self._importing()
+        code = error_of(answer.status, answer.fields, answer.content)[0]
         if code in EXPIRED_CREDENTIALS and self._credentials.renewable:
             self._credentials.refused()
             return True
-        behind_s = self._behind_s(answer.fields.get("date", "")) if code in SKEWED else 0.0
-        if abs(behind_s - self._clock_behind_s) < SKEW_S:
-            return False
-        self._clock_behind_s = behind_s
-        return True
-
-    def _behind_s(self, date: str) -> float:
-        """How far this machine's clock is behind the service's, by its Date field; 0 if unread."""
-        self._importing()
-        from datetime import UTC, datetime
-
-        try:
-            moment = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
-        except ValueError:
-            return 0.0
-        return moment.timestamp() - self._now()
-
-    def _initial_token(self, content: bytes) -> str:
-        # A token has no escapes (\S{1,8192} of base64), so mostly no JSON module is needed.
-        before, _, rest = content.partition(b'"InitialConfigurationToken"')
-        colon, _, rest = rest.partition(b'"')
-        token, end, _ = rest.partition(b'"')
-        if before.strip() == b"{" and colon.strip() == b":" and end and b"\\" not in token:
-            return token.decode("utf-8", "replace")
-        value = self._members(content).get("InitialConfigurationToken")
-        return str(value) if value is not None else ""
-
-    def _members(self, content: bytes) -> "dict[str, Any]":
-        """The members of a JSON body; what is not JSON is a message, as botocore has it."""
-        self._importing()
-        import json
-
-        try:
-            value = json.loads(content) if content else {}
-        except (ValueError, RecursionError):
-            value = {"message": content.decode("utf-8", "replace")}
-        return value if isinstance(value, dict) else {}
-
-    def _error(self, answer: Answer) -> "tuple[str, str, dict[str, Any]]":
-        """Code, message and members of an error answer, found as botocore finds them."""
-        start = answer.content.strip()[:6].lower()
-        if answer.status >= 500 and (not start or start.startswith(b"<html>")):
-            return str(answer.status), "", {}
-        members = self._members(answer.content)
-        code = answer.fields.get("x-amzn-errortype")
-        if code is None:
-            named = members.get("code", members.get("Code", members.get("__type")))
-            code = str(named) if named is not None else str(answer.status)
-        code = code.partition(":")[0].rpartition("#")[2]
-        message = members.get("message", members.get("Message", ""))
-        return code, str(message or ""), members
+        return self._clock.put_right(code, answer.fields.get("date", ""))

@@ -55,9 +55,9 @@ def configured(environ: "Mapping[str, str]") -> "str | None":
 
 
 def split_url(url: str) -> "tuple[str, str, int, str] | None":
-    """Scheme, host, port and path of an endpoint's URL, or None where it has further parts.
+    """Scheme, host, port and path of a URL, or None where only botocore can tell what it means.
 
-    The path has no slash at its end; an IPv6 address has no brackets.
+    An IPv6 address has no brackets.
     """
     scheme, separator, rest = url.partition("://")
     scheme = scheme.lower()
@@ -74,7 +74,11 @@ def split_url(url: str) -> "tuple[str, str, int, str] | None":
         port = port[1:]
     elif ":" in authority:
         host, _, port = authority.partition(":")
-    if not host or not (port.isdecimal() or not port):
+    # What is signed is the path without empty and dot segments.
+    segments = path.split("/")
+    if not host or "" in segments[:-1] or "." in segments or ".." in segments:
+        return None
+    if port and not (port.isdecimal() and len(port) <= 5 and int(port) <= 65535):
         return None
     number = int(port) if port else 443 if scheme == "https" else 80
-    return scheme, host.lower(), number, (slash + path).rstrip("/")
+    return scheme, host.lower(), number, slash + path

@@ -40,6 +40,9 @@ Statuses follow AWS's published OpenAPI of the agent (400, 404, 500, 502, 504) a
 the real agent beyond it (403, 429).
 """
 
+# A message may quote what a service has sent, and goes into the log and to every caller.
+MAX_MESSAGE_CHARACTERS = 1000
+
 
 class FastextError(Exception):
     """The base of all failures that fastext raises on purpose.
@@ -52,6 +55,8 @@ class FastextError(Exception):
     fields: tuple[tuple[bytes, bytes], ...] = ()
 
     def __init__(self, message: str, details: dict[str, object] | None = None) -> None:
+        if len(message) > MAX_MESSAGE_CHARACTERS:
+            message = f"{message[:MAX_MESSAGE_CHARACTERS]}..."
         super().__init__(message)
         self.message = message
         self.details = details or {}

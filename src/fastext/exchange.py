@@ -232,7 +232,7 @@ class _Connection:
                 raise _NoAnswerError(f"unknown transfer coding {coding!r}")
             answer.content = self._chunks(deadline)
         elif length is not None:
-            if not (length.isascii() and length.isdecimal()):
+            if not (length.isascii() and length.isdecimal() and len(length) < 20):
                 raise _NoAnswerError(f"Content-Length is {length!r}")
             answer.content = self._exactly(int(length), deadline)
         else:
@@ -311,8 +311,11 @@ def parse_head(head: bytes) -> Answer:
         if not colon or not name or name != name.strip() or "\n" in value or "\r" in value:
             raise _NoAnswerError("a header field of it is malformed")
         name, value = name.lower(), value.strip(" \t")
-        if name in ("content-length", "transfer-encoding") and fields.get(name, value) != value:
-            raise _NoAnswerError(f"it has several {name} fields")
+        if name in ("content-length", "transfer-encoding"):
+            if fields.get(name, value) != value:
+                raise _NoAnswerError(f"it has several {name} fields")
+        elif name in fields:
+            value = f"{fields[name]}, {value}"  # RFC 9110 section 5.3
         fields[name] = value
     tokens = fields.get("connection", "").lower()
     return Answer(int(code), fields, version == b"HTTP/1.1" and "close" not in tokens)

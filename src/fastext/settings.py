@@ -150,8 +150,14 @@ def _http_url(text: str) -> str:
 
 
 def is_region(text: str) -> bool:
-    """Whether it may stand in a host name and in a signature's scope."""
-    return bool(text) and text.isascii() and text.replace("-", "").isalnum()
+    """Whether it may stand in a host name and in a signature's scope: botocore's own rule."""
+    return (
+        0 < len(text) < 64
+        and text.isascii()
+        and text.replace("-", "").isalnum()
+        and "-" not in (text[0], text[-1])
+        and not text.isdigit()
+    )
 
 
 def _region(text: str) -> str:

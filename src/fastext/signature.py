@@ -6,8 +6,32 @@ Source: AWS IAM user guide, "Create a signed AWS API request".
 import time
 
 from fastext.digest import hmac_digest, sha256
+from fastext.errors import Unavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class Signing(Protocol):
+        """Credentials, ours or botocore's."""
+
+        @property
+        def access_key(self) -> str: ...
+        @property
+        def secret_key(self) -> str: ...
+        @property
+        def token(self) -> "str | None": ...
+
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+
+# A signature may be five minutes old or young; less than this is no explanation of a refusal.
+SKEW_S = 240.0
+
+# The codes by which AWS refuses a signature, among other reasons for the clock's sake.
+SKEWED = frozenset({"InvalidSignatureException", "RequestExpired", "RequestInTheFuture",
+                    "RequestTimeTooSkewed", "SignatureDoesNotMatch"})  # fmt: skip
 
 # What needs no percent-encoding in a path or query (RFC 3986 section 2.3), and what `quote` makes
 # of everything else in ASCII.
@@ -16,13 +40,29 @@ _QUOTED = {code: f"%{code:02X}" for code in range(128) if chr(code) not in _UNRE
 
 
 def quote(text: str) -> str:
-    """`text` with everything but unreserved characters percent-encoded as UTF-8."""
+    """`text` with everything but unreserved characters percent-encoded as UTF-8.
+
+    What has no UTF-8 is encoded all the same: it is for the service to refuse it.
+    """
     if text.isascii():
         return text.translate(_QUOTED)
     return "".join(
         chr(octet) if octet < 128 and chr(octet) in _UNRESERVED else f"%{octet:02X}"
-        for octet in text.encode()
+        for octet in text.encode("utf-8", "surrogatepass")
     )
+
+
+def signable(credentials: "Signing") -> None:
+    """Raises Unavailable where a part of them cannot be sent; a line break would begin a field."""
+    if not (credentials.access_key and credentials.secret_key):
+        raise Unavailable("the AWS credentials have no access key or no secret key")
+    for name in ("access_key", "secret_key", "token"):
+        part: str = getattr(credentials, name) or ""
+        if not (part.isascii() and part.isprintable()):
+            raise Unavailable(
+                f"the {name.replace('_', ' ')} of the AWS credentials holds control or non-ASCII"
+                " characters; set it without them"
+            )
 
 
 def timestamp(now: float) -> str:
@@ -43,6 +83,38 @@ def canonical_request(
         f"{method}\n{'/'.join(map(quote, path.split('/')))}\n{query}\n"
         f"{lines}\n{';'.join(names)}\n{sha256(content).hexdigest()}"
     )
+
+
+class SigningClock:
+    """The time to sign by: this machine's clock, put right by what a refusal says of the time.
+
+    Threads may share it.
+    """
+
+    def __init__(self, now: "Callable[[], float]" = time.time) -> None:
+        self._now = now
+        self._behind_s = 0.0
+
+    def timestamp(self) -> str:
+        return timestamp(self._now() + self._behind_s)
+
+    def put_right(self, code: str, date: str) -> bool:
+        """Whether a refusal with `code` and this Date field was for the clock, until now."""
+        behind_s = self._behind(date) if code in SKEWED else 0.0
+        if abs(behind_s - self._behind_s) < SKEW_S:
+            return False
+        self._behind_s = behind_s
+        return True
+
+    def _behind(self, date: str) -> float:
+        """How far the clock is behind the service's, by its Date field; 0 if that is unread."""
+        from datetime import UTC, datetime
+
+        try:
+            moment = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+        except ValueError:
+            return 0.0
+        return moment.timestamp() - self._now()
 
 
 class Signer:
@@ -66,9 +138,12 @@ class Signer:
         """
         day = signed_at[:8]
         scope = f"{day}/{self._region}/{self._service}/aws4_request"
-        digest = sha256(canonical.encode()).hexdigest()
-        to_sign = f"{ALGORITHM}\n{signed_at}\n{scope}\n{digest}"
-        signature = hmac_digest(self._key(secret_key, day), to_sign.encode(), "sha256").hex()
+        try:
+            digest = sha256(canonical.encode()).hexdigest()
+            to_sign = f"{ALGORITHM}\n{signed_at}\n{scope}\n{digest}"
+            signature = hmac_digest(self._key(secret_key, day), to_sign.encode(), "sha256").hex()
+        except ValueError as fault:  # so Python tells that OpenSSL could allocate nothing
+            raise MemoryError from fault
         return (
             f"{ALGORITHM} Credential={access_key}/{scope}, "
             f"SignedHeaders={names}, Signature={signature}"

@@ -8,12 +8,13 @@ be dead, as after a frozen sandbox.
 Every failure is raised as Unavailable or TimedOut.
 """
 
+import http.client
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import urllib3
@@ -41,11 +42,14 @@ TRUSTED_IDLE_S = 20.0
 
 
 # What tells where the content of an HTTP/1.1 answer ends (RFC 9112 section 6.3). Without either the
-# end of the connection would, and AWS never means that.
+# end of the connection would, and AWS never means that. Some statuses have no content.
 FRAMING = frozenset({"content-length", "transfer-encoding"})
+UNFRAMED = (204, 304)
 
 
 class Answer(NamedTuple):
+    """`fields` by lower-case name."""
+
     status: int
     fields: Mapping[str, str]
     content: bytes
@@ -56,14 +60,22 @@ class _Call(threading.local):
 
     deadline: Deadline | None = None
     reused = False
+    answered = False  # a byte of an answer has come
 
 
 _call = _Call()
 
 
+class _Response(http.client.HTTPResponse):
+    def begin(self) -> None:
+        _call.answered = bool(self.fp.peek(1))
+        super().begin()
+
+
 class _Watched:
     """Puts a connection under the deadline of the call that uses it."""
 
+    response_class: Any = _Response
     _used = False
 
     def connect(self) -> None:
@@ -74,7 +86,7 @@ class _Watched:
     def request(self, *args: object, **kwargs: object) -> None:
         if _call.deadline is not None:
             _call.deadline.watch(self)  # type: ignore[arg-type]
-        _call.reused, self._used = self._used, True
+        _call.reused, self._used, _call.answered = self._used, True, False
         super().request(*args, **kwargs)  # type: ignore[misc]
 
 
@@ -125,9 +137,10 @@ class Transport:
         try:
             try:
                 return self._exchange(proxy, method, url, fields, body, deadline)
-            except ProtocolError:
+            except ProtocolError as fault:
                 deadline.remaining_s()  # it may have been the deadline that cut the connection
-                if not _call.reused:
+                dead = isinstance(fault.args[-1], ConnectionResetError | BrokenPipeError)
+                if not (dead and _call.reused) or _call.answered:
                     raise
                 self.close()
                 return self._exchange(proxy, method, url, fields, body, deadline)
@@ -181,9 +194,11 @@ class Transport:
         # A connection that ends in the middle of the head looks to http.client like a head that is
         # complete: whether our deadline has cut it, or the other side.
         deadline.remaining_s()
-        if answer.version == 11 and not FRAMING.intersection(map(str.lower, answer.headers)):
+        fields = {name.lower(): value.strip(" \t") for name, value in answer.headers.itermerged()}
+        framed = answer.status in UNFRAMED or FRAMING.intersection(fields)
+        if answer.version == 11 and not framed:
             raise ProtocolError("the head of the answer is not complete")
-        return Answer(answer.status, answer.headers, answer.data)
+        return Answer(answer.status, fields, answer.data)
 
     def _manager(self, proxy: str | None) -> urllib3.PoolManager:
         with self._lock:

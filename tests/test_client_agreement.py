@@ -1,0 +1,149 @@
+"""What both clients of the AppConfig Data API make of what should not come: the same, and ours."""
+
+import calendar
+import time
+from email.utils import formatdate
+
+import aws
+import pytest
+from aws import begin, get
+from fakes.appconfig import GET, START, http_answer
+from fakes.faults import Raw, Status
+
+from fastext.errors import (
+    AccessDenied,
+    InvalidUpstreamRequest,
+    NotFound,
+    Throttled,
+    TokenRejected,
+    Unavailable,
+    UpstreamError,
+)
+from fastext.session import ConfigurationSession
+
+KINDS = ("direct", "botocore")
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(autouse=True)
+def environ(monkeypatch):
+    return aws.clean(monkeypatch)
+
+
+@pytest.fixture
+def clients(appconfig):
+    made = [aws.client_of(appconfig, kind=kind) for kind in KINDS]
+    yield made
+    made[0].close()
+
+
+def raised_by(call):
+    with pytest.raises(UpstreamError) as raised:
+        call()
+    return type(raised.value), raised.value.details, raised.value.message
+
+
+def outcomes(clients, appconfig, answer):
+    """What each client raises where `answer` is what it gets."""
+    appconfig.fail_always(START, Raw(answer))
+    for client in clients:
+        yield raised_by(lambda client=client: begin(client))
+
+
+ODD = (b"[]", b"null", b"5", b'"x"', b"NaN", b"", b"\xff", b"[" * 100_000, b'{"__type":5}',
+       b'{"code":[]}', b'{"ReferencedBy":[]}', b'{"ReferencedBy":"x","Details":[],"Message":{}}',
+       b'{"message":"\\ud800"}', b"\xef\xbb\xbf{}")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, InvalidUpstreamRequest), (403, AccessDenied), (404, NotFound), (429, Throttled),
+     (500, Unavailable)],
+)  # fmt: skip
+@pytest.mark.parametrize("content", ODD, ids=lambda content: repr(content[:20]))
+def test_the_status_counts_whatever_the_body_is(clients, appconfig, status, error, content):
+    answer = http_answer(status, content, JSON)
+    ours, theirs = outcomes(clients, appconfig, answer)
+    assert ours == theirs
+    assert ours[:2] == (error, {})
+
+
+@pytest.mark.parametrize("content", ODD, ids=lambda content: repr(content[:20]))
+def test_a_session_that_begins_without_a_token_does_not_begin(clients, appconfig, content):
+    ours, theirs = outcomes(clients, appconfig, http_answer(201, content, JSON))
+    assert ours == theirs
+    assert "lacks 'InitialConfigurationToken'" in ours[2]
+
+
+REJECTIONS = ("{}", "[]", '"x"', "null", '{"__type":"x"}', '{"InvalidParameters":null}',
+              '{"InvalidParameters":{"ConfigurationToken":{"Problem":"Expired"}},"Other":1}',
+              )  # fmt: skip
+
+
+@pytest.mark.parametrize("details", REJECTIONS)
+@pytest.mark.parametrize("kind", [0, 1], ids=KINDS)
+def test_whatever_the_details_of_a_rejection_are_a_new_session_follows(
+    clients, appconfig, kind, details
+):
+    key = ("shop", "production", "features")
+    session = ConfigurationSession(clients[kind], key, 45)
+    content = f'{{"Message":"m","Details":{details}}}'.encode()
+    rejected = Raw(http_answer(400, content, {**JSON, "x-amzn-ErrorType": "BadRequestException"}))
+    appconfig.fail(GET, rejected)
+    assert session.poll(aws.Deadline(10)) is not None
+    assert appconfig.count(START) == 2
+    appconfig.fail_always(GET, rejected)
+    assert raised_by(lambda: session.poll(aws.Deadline(10)))[0] is TokenRejected
+
+
+# ---------------------------------------------------------------- clock
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=KINDS)
+@pytest.mark.parametrize(
+    "code", ["InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed",
+             "SignatureDoesNotMatch"]
+)  # fmt: skip
+def test_a_wrong_clock_is_put_right_by_the_date_of_the_refusal(clients, appconfig, kind, code):
+    first = time.time()
+    skewed = Status(403, code, fields={"Date": formatdate(first + 3600, usegmt=True)})
+    appconfig.fail(START, skewed)
+    token = begin(clients[kind])
+    get(clients[kind], token)
+    assert [signed_ahead_s(call, first) > 1800 for call in appconfig.calls] == [False, True, True]
+    appconfig.fail_always(START, skewed)
+    assert raised_by(lambda: begin(clients[kind]))[0] is AccessDenied
+    assert appconfig.count(START) == 3, "it was right already"
+
+
+def signed_ahead_s(call, now):
+    return calendar.timegm(time.strptime(call.fields["x-amz-date"], "%Y%m%dT%H%M%SZ")) - now
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=KINDS)
+@pytest.mark.parametrize("date", ["now", "soon"])
+def test_a_refused_signature_with_the_right_time_is_final(clients, appconfig, kind, date):
+    date = formatdate(usegmt=True) if date == "now" else date
+    appconfig.fail(START, Status(403, "InvalidSignatureException", fields={"Date": date}))
+    assert raised_by(lambda: begin(clients[kind]))[0] is AccessDenied
+    assert appconfig.count(START) == 1
+
+
+# ---------------------------------------------------------------- credentials
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("AWS_ACCESS_KEY_ID", "access key"), ("AWS_SECRET_ACCESS_KEY", "secret key"),
+     ("AWS_SESSION_TOKEN", "token")],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\nX-Evil: y", "\x0b", "\x7f", "é", "т", "\udc80"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_credentials_that_could_not_be_sent_are_refused(appconfig, environ, name, part, end, kind):
+    environ.setenv(name, f"canary{end}")
+    client = aws.client_of(appconfig, kind=kind)
+    error, _, message = raised_by(lambda: begin(client))
+    assert error is Unavailable
+    assert f"the {part} of the AWS credentials holds control or non-ASCII characters" in message
+    assert "canary" not in message
+    assert appconfig.calls == []
