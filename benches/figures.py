@@ -10,8 +10,8 @@ class Figure(NamedTuple):
     """`name` is what a `Comparison` refers to. `unit` is "" for ratios.
 
     `least_by` is for a ratio to another server that holds the kernel's share of a round trip
-    fixed: it names the figure of fastext over the least that a server can do, epoll in C. Where
-    that least itself is above the must, on a machine with a slow kernel, no server can meet it.
+    fixed: it names the figure of fastext over epoll in C, so that a miss can say what that server
+    has on the same machine.
     """
 
     name: str

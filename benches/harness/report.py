@@ -10,7 +10,6 @@ from benches.harness.verdict import Standing, Verdict
 
 STYLES = {
     Standing.MISSED: "bold red",
-    Standing.BEYOND: "yellow",
     Standing.MET: "green",
     Standing.AIM: "bold green",
     Standing.ABSENT: "yellow",
@@ -66,8 +65,8 @@ def verdict_rows(verdicts: Iterable[Verdict]) -> list[tuple[str, str, str, str, 
 
 
 def standing(verdict: Verdict) -> str:
-    if verdict.standing is Standing.BEYOND:
-        return f"{Standing.BEYOND.value}: epoll in C has {verdict.least:.3g}"
+    if verdict.standing is Standing.MISSED and verdict.least is not None:
+        return f"{Standing.MISSED.value}; epoll in C has {verdict.least:.3g}"
     return verdict.standing.value
 
 

@@ -10,7 +10,6 @@ from benches.harness.model import Comparison
 
 class Standing(StrEnum):
     MISSED = "MISSED"
-    BEYOND = "beyond reach here"
     MET = "met"
     AIM = "aim reached"
     ABSENT = "not measured"
@@ -30,8 +29,7 @@ class Verdict:
             return Standing.ABSENT
         value = self.found.value
         if not _reached(value, self.figure.must, self.figure.more_is_better):
-            beyond = self.least is not None and self.least > self.figure.must
-            return Standing.BEYOND if beyond else Standing.MISSED
+            return Standing.MISSED
         aimed = _reached(value, self.figure.aim, self.figure.more_is_better)
         return Standing.AIM if aimed else Standing.MET
 
