@@ -15,8 +15,10 @@
 
 The next token is kept together with the content or not at all, so that content which did not
 arrive whole is asked for again. Content that did, and that nobody heard of because the poll was
-abandoned, is asked for by a new session: the old one would call it "unchanged". This module does not know threads, clocks or other
-configurations; it says which client it needs (`DataClient`), and is given one.
+abandoned, is asked for by a new session: the old one would call it "unchanged".
+
+This module does not know threads, clocks or other configurations; it says which client it needs
+(`DataClient`), and is given one.
 
 Source: AppConfig Data API, StartConfigurationSession and GetLatestConfiguration.
 """
