@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from fastext._parse import parse_configuration
-from fastext.backup import MAX_BYTES, Backup, encode, file_name, load
+from fastext.backup import MAX_BYTES, Backup, encode, file_name, load, remove_drafts
 from fastext.cache import Cache
 from fastext.charges import Charges, CountedClient
 from fastext.document import BACKUP, SNAPSHOT, Document, Key, key_text, read_document
@@ -70,6 +70,8 @@ class Agent:
     def begin(self, symbols: Callable[[], Mapping[int, str]]) -> None:
         """Read the snapshots and the backups; `symbols` is for those that are Ion."""
         self._disk = Errands(asyncio.get_running_loop(), self._log)
+        if self._backups:
+            remove_drafts(self._backups)
         # A backup is younger than what was shipped, and takes its place.
         for kept_as, folder in (SNAPSHOT, self._snapshots), (BACKUP, self._backups):
             files, problems = load(folder) if folder else ([], [])
@@ -78,10 +80,9 @@ class Agent:
             for file in files:
                 try:
                     self._restore(file, kept_as, symbols)
-                except FastextError as fault:
-                    self._log.warn(
-                        f"{kept_as} of '{key_text(file.key)}': {fault.message}; it is ignored"
-                    )
+                except Exception as fault:  # one file must not take the others down
+                    said = fault.message if isinstance(fault, FastextError) else repr(fault)
+                    self._log.warn(f"{kept_as} of '{key_text(file.key)}': {said}; it is ignored")
 
     def _restore(
         self, backup: Backup, kept_as: str, symbols: Callable[[], Mapping[int, str]]
