@@ -22,6 +22,8 @@ def test_a_call_s_result_or_error_arrives(loop):
     assert loop.run_until_complete(workers.submit(lambda _: 42, 10)) == 42
     with pytest.raises(ZeroDivisionError):
         loop.run_until_complete(workers.submit(lambda _: 1 // 0, 10))
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        loop.run_until_complete(workers.submit(lambda _: next(iter(())), 10))
 
 
 def test_calls_over_the_limit_wait_their_turn(loop):

@@ -146,6 +146,8 @@ class _Run(Generic[T]):
         if self._future.done():
             return
         self._timer.cancel()
+        if isinstance(fault, StopIteration):  # which a future does not take
+            fault = RuntimeError("StopIteration")
         if fault is not None:
             self._future.set_exception(fault)
         else:
