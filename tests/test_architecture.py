@@ -56,7 +56,7 @@ REQUEST_SIDE = {
     "hosts",
     "protocol",
 }
-REFRESH_SIDE = {"session", "transport", "client", "poller", "workers", "extensions_api",
+REFRESH_SIDE = {"session", "transport", "client", "poller", "extensions_api",
                 "agent", "answers", "backup", "credentials", "deadline", "direct", "endpoints",
                 "exchange", "head_start", "late_client", "local", "manifest",
                 "signature", "tls"}  # fmt: skip

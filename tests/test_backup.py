@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from program import FEATURES
 from waiting import until
 
-from fastext.backup import MAX_BYTES, decode, encode, file_name, load
+from fastext.backup import MAX_BYTES, decode, encode, file_name, load, remove_drafts
 from fastext.document import Document
 from fastext.errors import BackupError
 
@@ -30,8 +30,11 @@ def document(content=FLAGS, version=3):
 # ---------------------------------------------------------------- files
 
 
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=128)
+
+
 @given(
-    key=st.tuples(st.text(), st.text(), st.text()),
+    key=st.tuples(NAMES, NAMES, NAMES),
     content=st.binary(),
     version=st.integers(1, 2**40),
     saved_at=st.floats(1, 2e11),
@@ -60,19 +63,61 @@ def signed(body):
     return b"fastext-backup 1 " + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
-@pytest.mark.parametrize(
-    "head",
-    [b"", b"{", b"[]", b"{}", b'{"key": ["a"]}',
-     json.dumps({"key": KEY, "contentType": "", "versionLabel": "", "version": 0, "savedAt": 1}),
-     json.dumps({"key": KEY, "contentType": "", "versionLabel": "", "version": 1, "savedAt": 1e12}),
-     json.dumps({"key": KEY, "contentType": "", "versionLabel": "", "version": 1,
-                 "savedAt": float("nan")})],
-)  # fmt: skip
+GOOD = {"key": KEY, "contentType": "", "versionLabel": "", "version": 1, "savedAt": 1.5}
+NOT_GOOD = [
+    ("key", ["a"]), ("key", "abc"), ("key", {}), ("key", ["a", "b", 5]), ("key", ["", "b", "c"]),
+    ("key", ["a" * 129, "b", "c"]), ("key", ["a\n", "b", "c"]), ("key", ["\ud800", "b", "c"]),
+    ("contentType", 5), ("contentType", "x" * 20_000), ("versionLabel", None),
+    ("version", 0), ("version", "1"), ("version", 1.0), ("version", True), ("version", 2**63),
+    ("version", float("inf")), ("version", [1]), ("savedAt", 0), ("savedAt", "1"),
+    ("savedAt", 1e12), ("savedAt", 10**400), ("savedAt", float("nan")),
+]  # fmt: skip
+DAMAGED = [
+    *(json.dumps({**GOOD, name: value}).encode() for name, value in NOT_GOOD),
+    *(json.dumps({n: v for n, v in GOOD.items() if n != name}).encode() for name in GOOD),
+    b"", b"{", b"[]", b"{}", b"\xff", b"[" * 200_000, b"[" * 10_000,
+    b'{"version":' + b"9" * 5000 + b"}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("head", DAMAGED, ids=range(len(DAMAGED)))
 def test_a_whole_file_that_says_nothing_of_use_is_no_backup(head):
-    head = head if isinstance(head, bytes) else head.encode()
     for body in (head, head + b"\n"):
         with pytest.raises(BackupError):
             decode(signed(body))
+
+
+def test_what_is_as_it_should_be_is_a_backup():
+    assert decode(signed(json.dumps(GOOD).encode() + b"\nx")).content == b"x"
+
+
+def test_what_nobody_foresaw_of_one_file_is_told_and_the_others_are_read(tmp_path, monkeypatch):
+    other = ("shop", "production", "other")
+    for key in (KEY, other):
+        (tmp_path / file_name(key)).write_bytes(encode(key, document(), 1000.0))
+
+    def fail_for_one(content):
+        if b"other" in content:
+            raise MemoryError
+        return decode(content)
+
+    monkeypatch.setattr("fastext.backup.decode", fail_for_one)
+    [backup], [problem] = load(str(tmp_path))
+    assert backup.key == KEY
+    assert "MemoryError" in problem
+
+
+def test_drafts_that_killed_processes_have_left_are_removed_and_nothing_else(tmp_path):
+    draft = f"{file_name(KEY)}.12.0123abcd.tmp"
+    others = [file_name(KEY), f"{file_name(KEY)}.12.0123abce.tmp", f"x{draft}", f"{draft}.tmp",
+              f"{file_name(KEY)}.me.0123abcd.tmp", "notes.backup.1.0123abcd.tmp"]  # fmt: skip
+    for name in (draft, *others):
+        (tmp_path / name).write_bytes(b"x")
+        long_ago = time.time() - (10 if "abce" in name else 100)
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    remove_drafts(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == sorted(others)
+    remove_drafts(str(tmp_path / "missing"))
 
 
 def test_a_folder_is_read_past_whatever_else_lies_there(tmp_path):
@@ -81,7 +126,7 @@ def test_a_folder_is_read_past_whatever_else_lies_there(tmp_path):
     (tmp_path / file_name(other)).write_bytes(encode(other, document(), 2000.0))
     (tmp_path / file_name(("torn",) * 3)).write_bytes(encode(KEY, document(), 1.0)[:-1])
     (tmp_path / file_name(("moved",) * 3)).write_bytes(encode(KEY, document(), 1.0))
-    (tmp_path / f"{file_name(KEY)}.1.abcd.tmp").write_bytes(b"begun")
+    (tmp_path / f"{file_name(KEY)}.1.0123abcd.tmp").write_bytes(b"begun")
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / file_name(KEY))
@@ -228,6 +273,30 @@ def test_what_is_no_backup_is_one_warning_and_no_harm(agent, tmp_path):
     assert program.get(FEATURES).content == FLAGS
     assert program.log.count("WARN") == 1
     program.wait_for_log(r"WARN backup '.*\.backup' is damaged; it is ignored")
+
+
+@pytest.mark.parametrize("preload", ["true", "false"])
+def test_files_that_are_whole_but_not_as_ours_are_one_warning_each_and_no_harm(
+    agent, appconfig, tmp_path, preload
+):
+    (tmp_path / "backups").mkdir()
+    heads = [b"[" * 200_000, json.dumps({**GOOD, "version": float("inf")}).encode()]
+    for number, head in enumerate(heads):
+        path = tmp_path / "backups" / f"{number:040}.backup"
+        path.write_bytes(signed(head + b"\n{}"))
+    other = ("shop", "production", "other")
+    (tmp_path / "backups" / file_name(other)).write_bytes(
+        encode(other, document(b'{"f":{"_variants":5}}'), time.time())
+    )
+    draft = tmp_path / "backups" / f"{file_name(KEY)}.12.0123abcd.tmp"
+    draft.write_bytes(b"begun")
+    os.utime(draft, (0, 0))
+    program = agent(PRELOAD_BACKUPS=preload).wait_serving()
+    assert program.get().content == FLAGS
+    assert program.request("/status").status == 200
+    assert program.log.count("WARN") == 3
+    assert "ERROR" not in program.log
+    assert not draft.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_no_harm(agent, tmp_path):

@@ -13,8 +13,9 @@ class Clock:
         self.asked += 1
         return self.moment
 
-    def pass_time(self, seconds):
-        self.moment = Moment(self.moment.monotonic + seconds, self.moment.wall + seconds)
+    def pass_time(self, seconds, wall=None):
+        wall = seconds if wall is None else wall
+        self.moment = Moment(self.moment.monotonic + seconds, self.moment.wall + wall)
 
 
 def test_max_age_ends_with_the_next_poll():
@@ -44,3 +45,12 @@ def test_the_fields_are_made_once_a_second():
     assert freshness.fields() is first
     clock.pass_time(0.5)
     assert freshness.fields() is not first
+
+
+def test_either_clock_may_stand_still():
+    clock = Clock()
+    freshness = Freshness(clock)
+    freshness.confirmed(clock(), 45)
+    for age, (monotonic, wall) in enumerate([(0, 0), (1, 0), (1, 0), (0, 3)]):
+        clock.pass_time(monotonic, wall)
+        assert freshness.fields().startswith(b"Age: %d\r\n" % age)

@@ -1,5 +1,6 @@
 """One request, one reply: every status of the interface, with a message that says why."""
 
+import _thread
 import asyncio
 import threading
 
@@ -155,7 +156,7 @@ def test_the_flags_of_a_large_document_are_found_on_another_thread_once_for_all(
     index_flags = document.index_flags
 
     def index(content):
-        found_on.append(threading.current_thread())
+        found_on.append(threading.get_ident())
         return index_flags(content)
 
     monkeypatch.setattr(document, "index_flags", index)
@@ -165,13 +166,34 @@ def test_the_flags_of_a_large_document_are_found_on_another_thread_once_for_all(
     async def ask_twice():
         return await asyncio.gather(*(scene.handler.handle(b"GET", target) for _ in range(2)))
 
-    for reply in asyncio.run(ask_twice()):
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", None)  # it would wait for the new thread
+        replies = asyncio.run(ask_twice())
+    for reply in replies:
         assert reply.body.startswith(b'{"enabled":true')
     assert found_on
-    assert found_on != [threading.main_thread()]
+    assert found_on != [threading.get_ident()]
     assert len(found_on) == 1
     assert scene.ask(target).status == 200, "from now on at once"
     assert scene.handler.lookup(target) is not None
+
+
+def test_where_there_is_no_room_for_a_thread_they_are_found_all_the_same(monkeypatch):
+    async def cached(key):
+        return scene.cache.get(key)
+
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    scene = Scene(cached)
+    scene.cache.put(("a", "b", "c"), Document(large_flags(), "application/json"))
+    target = b"/applications/a/environments/b/configurations/c?flag=flag7"
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+
+    async def ask():
+        return await scene.handler.handle(b"GET", target)
+
+    assert asyncio.run(ask()).body.startswith(b'{"enabled":true')
 
 
 # ---------------------------------------------------------------- variants

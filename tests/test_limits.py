@@ -153,7 +153,8 @@ def test_where_no_memory_is_left_the_last_good_document_is_served_and_events_are
     pid = program.process.pid
     resource.prlimit(pid, resource.RLIMIT_AS, (address_space(pid) + 20 * 1024**2,) * 2)
     assert program.get().content == FLAGS
-    appconfig.deploy(*key, b'{"large":{"enabled":true},"text":"%b"}' % (b"x" * 16 * 1024**2))
+    # More than malloc may have kept for its threads.
+    appconfig.deploy(*key, b'{"large":{"enabled":true},"text":"%b"}' % (b"x" * 40 * 1024**2))
     lambda_api.invoke()
     lambda_api.wait_next(2)
     program.wait_for_log("ERROR .* there is not enough memory to retrieve it")

@@ -16,6 +16,7 @@ from fastext.errors import (
     TimedOut,
     TooManyConfigurations,
     Unavailable,
+    Unusable,
     UpstreamError,
 )
 from fastext.logs import Log
@@ -38,14 +39,22 @@ class Session:
         self.began = None
         self.interval_s = 0.0
         self.polls = 0
+        self.unheard = False
+        self.begun_anew = 0
 
     def copy(self):
+        self.begun_anew += self.unheard
         return self
+
+    def heard(self):
+        self.unheard = False
 
     def poll(self, deadline):
         self.polls += 1
+        self.unheard = True
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
+            self.unheard = False
             raise answer
         return answer
 
@@ -269,8 +278,47 @@ def test_a_version_that_was_lost_on_the_way_is_asked_for_by_a_new_session(
     assert re.search(f"^ERROR retrieve failure for '{NAME}': .*{said}", s.log[-1])
     s.pass_time(45)
     s.refresh()
-    assert len(s.sessions) == 2
+    assert s.sessions[0].begun_anew == 1
     assert s.cache.get(KEY).content == b"y"
+
+
+ION = "application/ion;type=AWS.AppConfig.FeatureFlags"
+MALFORMED = [got(b"f::5", "", ION), got(b'{"f":{"_variants":5}}', "", "application/json")]
+
+
+@pytest.mark.parametrize("malformed", MALFORMED, ids=["Ion", "JSON"])
+def test_where_there_is_but_a_version_that_cannot_be_used_every_read_says_so(scene, malformed):
+    s = scene(c=[malformed, None, None, got(b"y")])
+    first = s.fetch()
+    assert isinstance(first, Unusable)
+    for polls in (1, 2, 3):
+        s.pass_time(44)
+        assert s.fetch() is first
+        assert s.sessions[0].polls == polls, "the session is asked once in an interval"
+        s.pass_time(1)
+        if polls < 3:
+            assert s.fetch() is first
+    assert first.message.count(NAME) == 1
+    [state] = s.poller.states("service")
+    assert (state["stale"], state["lastError"]["message"]) == ("Unusable", first.message)
+    assert s.fetch().content == b"y"
+    assert len(s.sessions) == 1
+    assert [line for line in s.log if line.startswith("ERROR")] == [
+        f"ERROR retrieve failure for '{NAME}': {first.message.partition(': ')[2]} "
+        "(retry on request, not within 45s)"
+    ]
+
+
+@pytest.mark.parametrize("polled", [None, got(b"x")], ids=["unchanged", "a version"])
+def test_whatever_breaks_nobody_is_left_waiting(scene, polled, monkeypatch):
+    s = scene(c=[polled, got(b"x")])
+    if polled is not None:
+        monkeypatch.setattr(s.poller, "_take_in", lambda *_: 1 // 0)
+    assert type(s.fetch()) is UpstreamError
+    monkeypatch.undo()
+    s.pass_time(1)
+    assert s.fetch().content == b"x"
+    assert len(s.sessions) == (1 if polled is None else 2), "what was lost is asked for again"
 
 
 def test_replies_that_are_ready_learn_at_once_that_they_are_stale_and_that_they_are_not(scene):
@@ -305,7 +353,7 @@ def test_a_failed_first_retrieval_is_told_to_the_caller_with_the_name(scene):
 def test_a_failure_is_remembered_for_a_while_and_then_asked_about_again(scene):
     s = scene(c=[NotFound("x"), got(b"x")])
     first = s.fetch()
-    s.pass_time(memory_of(first) - 0.1)
+    s.pass_time(memory_of(first, 60) - 0.1)
     assert isinstance(s.fetch(), NotFound)
     assert s.sessions[0].polls == 1
     s.pass_time(0.2)
@@ -424,14 +472,15 @@ def test_a_document_s_age_is_that_of_its_last_confirmation(scene):
 
 
 def test_a_version_that_cannot_be_used_leaves_the_old_one_marked_until_there_is_another(scene):
-    ion = "application/ion;type=AWS.AppConfig.FeatureFlags"
-    s = scene(c=[got(b"x"), got(b"f::5", "", ion), None, got(b"y")])
+    s = scene(c=[got(b"x"), MALFORMED[0], None, got(b"y")])
     s.fetch()
     for _ in range(2):  # the malformed version, and "unchanged" after it
         s.pass_time(45)
         s.refresh()
         assert s.cache.get(KEY).content == b"x"
         assert "Fastext-Stale: Unusable" in fields_of(s)
+        [state] = s.poller.states("service")
+        assert "cannot be used" in state["lastError"]["message"]
     assert "the new version cannot be used: flag 'f' is neither" in s.log[-2]
     s.pass_time(45)
     s.refresh()

@@ -14,6 +14,7 @@ from fastext.errors import (
     Throttled,
     TimedOut,
     Unavailable,
+    Unusable,
 )
 from fastext.schedule import SNAPSHOT_RETRY_S, due, first_retrieval, next_wait, spread
 
@@ -36,10 +37,14 @@ def test_the_longer_interval_holds_and_refusals_wait_longer(ours, theirs, fault,
     assert next_wait(ours, theirs, fault, 1 if fault else 0) == wait
 
 
-@given(st.integers(1, 100))
-def test_throttling_backs_off_at_random_within_bounds(failures):
-    wait = next_wait(45, 0, Throttled("x"), failures)
-    assert 45 <= wait <= 45 + max(600, 45 * 2)
+@pytest.mark.parametrize(
+    ("ours", "failures", "most"),
+    [(45, 1, 135), (45, 2, 225), (45, 3, 405), (45, 4, 645), (45, 1000, 645), (900, 1, 1800)],
+)
+def test_throttling_backs_off_at_random_within_bounds(ours, failures, most):
+    waits = [next_wait(ours, 0, Throttled("x"), failures) for _ in range(1000)]
+    assert ours <= min(waits) < ours + (most - ours) / 10
+    assert most - (most - ours) / 10 < max(waits) <= most
 
 
 @pytest.mark.parametrize("fault", [Unavailable("x"), Throttled("x")])
@@ -70,4 +75,5 @@ def test_where_there_is_but_a_snapshot_the_service_is_asked_again_soon():
     assert next_wait(45, 0, TimedOut("late"), 1, snapshot=True) == SNAPSHOT_RETRY_S
     assert next_wait(2, 0, TimedOut("late"), 1, snapshot=True) == 2
     assert next_wait(45, 0, None, 0, snapshot=True) == 45
+    assert next_wait(45, 0, Unusable("rule"), 1, snapshot=True) == 45, "the service has answered"
     assert next_wait(45, 0, AccessDenied("no"), 1, snapshot=True) == 60

@@ -1,5 +1,7 @@
 """A configuration session: every row of the table in `session.py`."""
 
+import math
+
 import pytest
 
 from fastext.deadline import Deadline
@@ -70,7 +72,7 @@ def test_the_service_s_interval_is_known_after_a_poll():
     assert session.interval_s == 90
 
 
-@pytest.mark.parametrize(("said", "kept"), [(1e20, 86400), (-5.0, 0)])
+@pytest.mark.parametrize(("said", "kept"), [(1e20, 86400), (-5.0, 0), (math.nan, 0)])
 def test_an_interval_that_is_none_does_not_end_the_polling(said, kept):
     _, session = session_of("t0", got(b"x", "t1", said))
     poll(session)
@@ -125,7 +127,17 @@ def test_a_session_that_cannot_start_is_started_by_the_next_poll():
 def test_a_copy_goes_on_where_the_session_was():
     client, session = session_of("t0", got(b"x", "t1", 90.0), got(b"", "t2"))
     poll(session)
+    session.heard()
     twin = session.copy()
     assert twin.interval_s == 90
     assert poll(twin) is None
     assert client.asked[-1] == ("get", "t1")
+
+
+def test_a_copy_begins_anew_where_nobody_has_heard_of_what_came_last():
+    client, session = session_of("t0", got(b"x", "t1"), got(b"y", "t2"), "u0", got(b"y", "u1"))
+    poll(session)
+    session.heard()
+    poll(session)
+    assert poll(session.copy()) == b"y"
+    assert client.asked[-2:] == [("start", KEY, 45), ("get", "u0")]

@@ -1,13 +1,16 @@
 """Blocking calls: how many run at once, and what a deadline ends."""
 
+import _thread
 import asyncio
 import socket
 import threading
 
 import pytest
+from waiting import until
 
 from fastext.errors import TimedOut, Unavailable
-from fastext.workers import Workers
+from fastext.logs import Log
+from fastext.workers import Errands, Workers
 
 
 def ready():
@@ -19,6 +22,8 @@ def test_a_call_s_result_or_error_arrives(loop):
     assert loop.run_until_complete(workers.submit(lambda _: 42, 10)) == 42
     with pytest.raises(ZeroDivisionError):
         loop.run_until_complete(workers.submit(lambda _: 1 // 0, 10))
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        loop.run_until_complete(workers.submit(lambda _: next(iter(())), 10))
 
 
 def test_calls_over_the_limit_wait_their_turn(loop):
@@ -80,18 +85,94 @@ def test_the_deadline_shuts_the_socket_under_a_call(loop):
         assert ended.wait(10)
 
 
-def test_where_no_thread_can_start_the_call_fails_and_its_place_is_free(loop, monkeypatch):
+# ---------------------------------------------------------------- threads that cannot be had
+
+
+class Threads:
+    """What starts threads, or does not: those that it was asked for and has not begun."""
+
+    def __init__(self, fault=None):
+        self.fault = fault
+        self.begun = []
+
+    def __call__(self, function, arguments):
+        if self.fault is not None:
+            raise self.fault
+        self.begun.append(function)
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    def threads(fault=None):
+        threads = Threads(fault)
+        monkeypatch.setattr(_thread, "start_new_thread", threads)
+        return threads
+
+    return threads
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("can't start new thread"), MemoryError()])
+def test_where_no_thread_can_start_calls_fail_and_their_places_are_free(
+    loop, threads, monkeypatch, fault
+):
     workers = Workers(loop, 1, ready)
-
-    def refuse(self):
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        future = workers.submit(lambda _: 1, 10)
-        with pytest.raises(Unavailable, match="cannot start a thread"):
-            loop.run_until_complete(future)
+    threads(fault)
+    futures = [workers.submit(lambda _: 1, 10) for _ in range(3000)]
+    answers = loop.run_until_complete(asyncio.gather(*futures, return_exceptions=True))
+    assert {type(answer) for answer in answers} == {Unavailable}
+    assert "cannot start a thread" in str(answers[0])
+    monkeypatch.undo()
     assert loop.run_until_complete(workers.submit(lambda _: 1, 10)) == 1
+
+
+def test_a_thread_that_dies_before_it_begins_fails_the_call_and_no_other_one(
+    loop, threads, monkeypatch
+):
+    monkeypatch.setattr("fastext.workers.LOOK_S", 0.01)
+    workers = Workers(loop, 1, ready)
+    dead = threads()
+    called = []
+    future = workers.submit(lambda _: called.append(1), 10)
+    after = workers.submit(lambda _: "next", 10)
+    with pytest.raises(Unavailable, match="its thread does not run"):
+        loop.run_until_complete(future)
+    [begin, begin_next] = dead.begun
+    begin()  # not dead, but slow: nobody waits for what it would cost
+    assert called == []
+    begin_next()
+    assert loop.run_until_complete(after) == "next"
+
+
+def test_a_thread_that_cannot_say_what_went_wrong_is_looked_at(loop, threads, monkeypatch):
+    monkeypatch.setattr("fastext.workers.LOOK_S", 0.01)
+
+    class Deaf:
+        def __getattr__(self, name):
+            return getattr(loop, name)
+
+        def call_soon_threadsafe(self, *_):
+            raise MemoryError
+
+    future = Workers(Deaf(), 1, ready).submit(lambda _: 1, 10)
+    with pytest.raises(MemoryError):
+        loop.run_until_complete(future)
+
+
+def test_what_is_never_prepared_fails_the_call(loop, monkeypatch):
+    monkeypatch.setattr("fastext.workers.LOOK_S", 0.01)
+    monkeypatch.setattr("fastext.workers.MAX_LOOKS", 5)
+    gate, armed = threading.Event(), []
+    future = Workers(loop, 1, lambda: gate.wait(10)).submit(armed.append, 10)
+    with pytest.raises(Unavailable):
+        loop.run_until_complete(future)
+    gate.set()
+    until(lambda: armed)
+    loop.run_until_complete(asyncio.sleep(0))
+    with pytest.raises(TimedOut):
+        armed[0].remaining_s()
+
+
+# ---------------------------------------------------------------- what is prepared
 
 
 def test_preparing_is_not_charged_to_the_call(loop):
@@ -112,3 +193,57 @@ def test_what_cannot_be_prepared_fails_the_call(loop):
 
     with pytest.raises(ImportError):
         loop.run_until_complete(Workers(loop, 1, prepare).submit(lambda _: 1, 10))
+
+
+# ---------------------------------------------------------------- errands
+
+
+@pytest.fixture
+def lines():
+    return []
+
+
+@pytest.fixture
+def log(lines):
+    return Log("info", lambda line: lines.append(line.decode().split(" ", 4)[4]), lambda: 0.0)
+
+
+def test_errands_are_run_one_at_a_time_and_of_one_name_only_the_last(loop, log):
+    errands = Errands(loop, log)
+    gate, began, ended = threading.Event(), threading.Event(), threading.Event()
+    ran = []
+
+    def first():
+        began.set()
+        gate.wait(10)
+        ran.append("first")
+
+    errands.submit("a", first)
+    assert began.wait(10)
+    for number in range(3):
+        errands.submit("a", lambda n=number: (ran.append(n), ended.set()))
+    gate.set()
+    assert ended.wait(10)
+    assert ran == ["first", 2]
+
+
+def test_an_errand_that_fails_is_told_and_the_others_are_run(loop, log, lines):
+    errands = Errands(loop, log)
+    ended = threading.Event()
+    errands.submit("bad", lambda: 1 // 0)
+    errands.submit("good", ended.set)
+    assert ended.wait(10)
+    until(lambda: lines)
+    [line] = lines
+    assert line.startswith("ERROR an errand: ZeroDivisionError")
+
+
+def test_without_a_thread_an_errand_is_run_later(loop, log, lines, threads, monkeypatch):
+    monkeypatch.setattr("fastext.workers.ERRANDS_RETRY_S", 0.01)
+    errands = Errands(loop, log)
+    ended = asyncio.Event()
+    threads(MemoryError())
+    errands.submit("a", lambda: loop.call_soon_threadsafe(ended.set))
+    assert lines == ["WARN cannot start a thread: ; it is tried again\n"]
+    monkeypatch.undo()
+    loop.run_until_complete(asyncio.wait_for(ended.wait(), 10))

@@ -1,3 +1,8 @@
+from collections.abc import Callable
+from sys import UnraisableHookArgs
+
+from typing_extensions import disjoint_base  # for type checkers alone: stubs are not run
+
 def settle() -> None:
     """Give back what only the start needed; for after it.
 
@@ -6,3 +11,15 @@ def settle() -> None:
     the page cache (madvise(2), MADV_DONTNEED). malloc gives back what it keeps for later
     (malloc_trim(3)).
     """
+
+@disjoint_base
+class Unraisable:
+    """A `sys.unraisablehook` that has `tell` log what was raised where nobody could catch it.
+
+    A thread that has no memory for its first frame ends in it. It has none for a hook in Python
+    either, for which Python would write several lines to standard error; so this is compiled, and
+    where `tell` fails it is silent.
+    """
+
+    def __init__(self, tell: Callable[[str, BaseException], None]) -> None: ...
+    def __call__(self, lost: UnraisableHookArgs) -> None: ...

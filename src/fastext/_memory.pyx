@@ -1,5 +1,5 @@
 # cython: language_level=3, auto_pickle=False, embedsignature=False
-"""Memory that the start has used and serving has not. The manual page is `_memory.pyi`."""
+"""Memory that only the start has used, and the want of it. The manual page is `_memory.pyi`."""
 
 cdef extern from *:
     """
@@ -44,3 +44,16 @@ cdef extern from *:
 
 def settle():
     settle_memory()
+
+
+cdef class Unraisable:
+    cdef object _tell
+
+    def __init__(self, tell):
+        self._tell = tell
+
+    def __call__(self, lost):
+        try:
+            self._tell(lost.err_msg or "ignored", lost.exc_value or lost.exc_type())
+        except BaseException:
+            pass

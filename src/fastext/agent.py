@@ -9,10 +9,10 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from fastext._parse import parse_configuration
-from fastext.backup import MAX_BYTES, Backup, encode, file_name, load
+from fastext.backup import MAX_BYTES, Backup, encode, file_name, load, remove_drafts
 from fastext.cache import Cache
 from fastext.charges import Charges, CountedClient
 from fastext.document import BACKUP, SNAPSHOT, Document, Key, key_text, read_document
@@ -25,6 +25,7 @@ from fastext.manifest import Entry, Manifest, is_under, parse_manifest
 from fastext.poller import Poller
 from fastext.session import ConfigurationSession, DataClient
 from fastext.settings import Role, Settings
+from fastext.workers import Errands
 
 _NO_ENTRY = Entry()
 
@@ -59,8 +60,8 @@ class Agent:
         self._manifest = Manifest()
         self._followed: Key | None = None  # the configuration that is the manifest
         self._settled = asyncio.Event()  # first requests may go on
-        # One thread: a copy never overtakes an older one.
-        self._disk = ThreadPoolExecutor(1, "fastext-disk")
+        # One at a time: a copy never overtakes an older one.
+        self._disk: Errands | None = None
         self.poller: Poller | None = None
         if settings.local_directory:
             log.info(f"serving the files of '{settings.local_directory}'; AWS is not called")
@@ -68,6 +69,9 @@ class Agent:
 
     def begin(self, symbols: Callable[[], Mapping[int, str]]) -> None:
         """Read the snapshots and the backups; `symbols` is for those that are Ion."""
+        self._disk = Errands(asyncio.get_running_loop(), self._log)
+        if self._backups:
+            remove_drafts(self._backups)
         # A backup is younger than what was shipped, and takes its place.
         for kept_as, folder in (SNAPSHOT, self._snapshots), (BACKUP, self._backups):
             files, problems = load(folder) if folder else ([], [])
@@ -76,10 +80,9 @@ class Agent:
             for file in files:
                 try:
                     self._restore(file, kept_as, symbols)
-                except FastextError as fault:
-                    self._log.warn(
-                        f"{kept_as} of '{key_text(file.key)}': {fault.message}; it is ignored"
-                    )
+                except Exception as fault:  # one file must not take the others down
+                    said = fault.message if isinstance(fault, FastextError) else repr(fault)
+                    self._log.warn(f"{kept_as} of '{key_text(file.key)}': {said}; it is ignored")
 
     def _restore(
         self, backup: Backup, kept_as: str, symbols: Callable[[], Mapping[int, str]]
@@ -135,7 +138,7 @@ class Agent:
         """Take note of a new document, which is in the cache already."""
         if self._backups and not document.kept_as:
             path = os.path.join(self._backups, file_name(key))
-            self._disk.submit(self._back_up, key, document, path, time.time())
+            self._write(path, partial(self._back_up, key, document, path, time.time()))
         if key == self._followed:
             self._follow(document)
         path = self._entry(key).path
@@ -205,7 +208,7 @@ class Agent:
         self._settled.set()
         self.poller.prefetch(key for key in now if key not in before)
 
-    # -- copies and backups, on the disk's thread
+    # -- copies and backups, written on a thread
 
     def _back_up(self, key: Key, document: Document, path: str, saved_at: float) -> None:
         try:
@@ -226,7 +229,11 @@ class Agent:
             except OSError as fault:
                 self._log.error(f"cannot write configuration '{key_text(key)}' to {path}: {fault}")
 
-        self._disk.submit(write)
+        self._write(path, write)
+
+    def _write(self, path: str, write: Callable[[], None]) -> None:
+        assert self._disk is not None
+        self._disk.submit(path, write)
 
 
 def file_of(source: str) -> str:

@@ -9,9 +9,11 @@ One file for each configuration, named by a hash of its key, in a form of our ow
 What is torn, flipped, another program's or too large is told from that and left alone.
 """
 
+import contextlib
 import json
 import os
 import stat
+import time
 
 from fastext.digest import sha256
 from fastext.errors import BackupError
@@ -26,6 +28,17 @@ DRAFT_SUFFIX = ".tmp"
 
 _MARK = b"fastext-backup 1 "
 _HASH_CHARACTERS = 64
+_FILE_HASH_CHARACTERS = 40
+
+# Of a file's second line; three names and two fields of a document are well below.
+MAX_HEAD_BYTES = 16 * 1024
+
+# As the service has them, and what JSON is written with here.
+_MAX_NAME_CHARACTERS = 128
+_MAX_VERSION = 2**63
+
+# A draft that is older was left behind: to write one takes seconds at most.
+_DRAFT_S = 60.0
 
 # The year 10000, in which no date can be written.
 _END_OF_TIME = 253402300800
@@ -58,7 +71,7 @@ class Backup:
 
 def file_name(key: "Key") -> str:
     """Names may hold anything, so the file's name is their hash."""
-    return sha256(json.dumps(key).encode()).hexdigest()[:40] + SUFFIX
+    return sha256(json.dumps(key).encode()).hexdigest()[:_FILE_HASH_CHARACTERS] + SUFFIX
 
 
 def encode(key: "Key", document: "Document", saved_at: float) -> bytes:
@@ -82,23 +95,50 @@ def decode(content: bytes) -> Backup:
     body = memoryview(content)[start + 1 :]
     if sha256(body).hexdigest().encode() != content[len(_MARK) : start]:
         raise BackupError("is damaged")
+    end = content.find(b"\n", start + 1, start + 1 + MAX_HEAD_BYTES)
     try:
-        end = content.index(b"\n", start + 1)
-        head = json.loads(content[start + 1 : end])
-        application, environment, profile = head["key"]
-        backup = Backup(
-            (str(application), str(environment), str(profile)),
-            content[end + 1 :],
-            str(head["contentType"]),
-            str(head["versionLabel"]),
-            int(head["version"]),
-            float(head["savedAt"]),
-        )
-    except (KeyError, TypeError, ValueError) as fault:
-        raise BackupError(f"lacks what a backup has: {fault}") from None
-    if backup.version < 1 or not 0 < backup.saved_at < _END_OF_TIME:
-        raise BackupError("has a version or a time that cannot be")
-    return backup
+        head = json.loads(content[start + 1 : end]) if end >= 0 else None
+    except (ValueError, RecursionError) as fault:
+        raise BackupError(f"has a head that is no JSON: {fault}") from None
+    if not isinstance(head, dict):
+        raise BackupError("lacks the head of a backup")
+    version, saved_at = head.get("version"), head.get("savedAt")
+    if type(version) is not int or not 0 < version < _MAX_VERSION:
+        raise BackupError("has no version that can be")
+    if not isinstance(saved_at, int | float) or not 0 < saved_at < _END_OF_TIME:
+        raise BackupError("has no time that can be")
+    return Backup(
+        _key_in(head),
+        content[end + 1 :],
+        _text_in(head, "contentType"),
+        _text_in(head, "versionLabel"),
+        version,
+        float(saved_at),
+    )
+
+
+def _key_in(head: "dict[str, object]") -> "Key":
+    """Three names such as can be asked for; others would be served to nobody."""
+    names = head.get("key")
+    if not isinstance(names, list) or len(names) != 3 or not all(map(_is_name, names)):
+        raise BackupError("has a key that is none")
+    return (names[0], names[1], names[2])
+
+
+def _is_name(name: object) -> bool:
+    return (
+        isinstance(name, str)
+        and 0 < len(name) <= _MAX_NAME_CHARACTERS
+        # No control character, and no half of a surrogate pair, which UTF-8 cannot have.
+        and not any("\ud800" <= c <= "\udfff" or c < " " or c == "\x7f" for c in name)
+    )
+
+
+def _text_in(head: "dict[str, object]", name: str) -> str:
+    text = head.get(name)
+    if not isinstance(text, str):
+        raise BackupError(f"has no text as {name}")
+    return text
 
 
 def load(folder: str) -> tuple[list[Backup], list[str]]:
@@ -111,7 +151,7 @@ def load(folder: str) -> tuple[list[Backup], list[str]]:
     except OSError as fault:
         return [], [f"no backups can be read from '{folder}': {fault.strerror}"]
     for name in names:
-        if f"{SUFFIX}." in name and name.endswith(DRAFT_SUFFIX):
+        if is_draft(name):
             continue
         path = os.path.join(folder, name)
         try:
@@ -123,7 +163,31 @@ def load(folder: str) -> tuple[list[Backup], list[str]]:
             problems.append(f"'{path}' {fault}; it is ignored")
         except OSError as fault:
             problems.append(f"'{path}' cannot be read: {fault.strerror}; it is ignored")
+        except Exception as fault:  # one file must not take the others down
+            problems.append(f"'{path}' cannot be read: {fault!r}; it is ignored")
     return sorted(backups, key=lambda backup: -backup.saved_at), problems
+
+
+def remove_drafts(folder: str) -> None:
+    """Remove what `write_whole` has begun here and killed processes have not ended."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
+            if is_draft(name) and time.time() - os.lstat(path).st_mtime > _DRAFT_S:
+                os.unlink(path)
+
+
+def is_draft(name: str) -> bool:
+    """Whether a file's name is that of a draft of a backup."""
+    parts = name.split(".")
+    return (
+        len(parts) == 5
+        and len(parts[0]) == _FILE_HASH_CHARACTERS
+        and set(parts[0]) | set(parts[3]) <= set("0123456789abcdef")
+        and parts[1] == SUFFIX[1:]
+        and parts[2].isdecimal()
+        and parts[4] == DRAFT_SUFFIX[1:]
+    )
 
 
 def _read(path: str) -> bytes:

@@ -26,7 +26,7 @@ import uvloop
 
 from fastext import __version__
 from fastext._lane import Lane
-from fastext._memory import settle
+from fastext._memory import Unraisable, settle
 from fastext.cache import Cache
 from fastext.charges import Charges, CountedClient
 from fastext.document import Document, Key, read_document
@@ -74,6 +74,7 @@ def run(start: Start) -> int:
     settings = start.settings
     log = new_log(settings)
     kind = "Lambda Extension" if start.in_lambda else "Agent"
+    sys.unraisablehook = Unraisable(log.exception)
     log.info(f"AppConfig {kind} fastext {__version__}")
     for problem in (*settings.problems, *start.problems):
         log.warn(problem)

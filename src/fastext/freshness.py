@@ -9,17 +9,19 @@ from collections.abc import Callable
 
 from fastext.clock import Moment, elapsed
 
+_NEVER = (-1, -1)
+
 
 class Freshness:
     """Of one configuration; the replies that are ready share it, and ask once a second."""
 
-    __slots__ = ("_attempted", "_fields", "_now", "_second", "_verified", "_wait_s", "stale")
+    __slots__ = ("_attempted", "_fields", "_now", "_seconds", "_verified", "_wait_s", "stale")
 
     def __init__(self, now: Callable[[], Moment] = Moment.now) -> None:
         self._now = now
         self._attempted = self._verified = now()
         self._wait_s = 0.0
-        self._second = -1
+        self._seconds = _NEVER
         self._fields = b""
         # The name of the fault that keeps it from being current, or "".
         self.stale = ""
@@ -29,14 +31,14 @@ class Freshness:
         self._attempted = self._verified = at
         self._wait_s = wait_s
         self.stale = ""
-        self._second = -1
+        self._seconds = _NEVER
 
     def missed(self, at: Moment, wait_s: float, fault: str) -> None:
         """A poll that ended at `at` brought nothing, for `fault`."""
         self._attempted = at
         self._wait_s = wait_s
         self.stale = fault
-        self._second = -1
+        self._seconds = _NEVER
 
     @property
     def age_s(self) -> float:
@@ -48,10 +50,10 @@ class Freshness:
         return max(0.0, self._wait_s - elapsed(self._attempted, self._now()))
 
     def fields(self) -> bytes:
-        """The field lines, made anew when the wall clock's second has changed."""
+        """The field lines, made anew when the second of either clock has changed."""
         now = self._now()
-        second = int(now.wall)
-        if second != self._second:
+        seconds = (int(now.monotonic), int(now.wall))
+        if seconds != self._seconds:
             lifetime_s = elapsed(self._verified, self._attempted) + self._wait_s
             self._fields = b"Age: %d\r\nCache-Control: max-age=%d\r\n" % (
                 elapsed(self._verified, now),
@@ -59,5 +61,5 @@ class Freshness:
             )
             if self.stale:
                 self._fields += b"Fastext-Stale: %b\r\n" % self.stale.encode("ascii")
-            self._second = second
+            self._seconds = seconds
         return self._fields

@@ -6,6 +6,7 @@ a caller sends may end a connection's task, let alone the process.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -26,6 +27,7 @@ from fastext.errors import (
 )
 from fastext.logs import Log, duration
 from fastext.response import Reply
+from fastext.workers import Workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ JSON = "application/json"
 # Evaluated replies that a document keeps, by flags and context; larger ones are not kept.
 MAX_KEPT_REPLIES = 256
 MAX_KEPT_BODY_BYTES = 16 * 1024
+
+# The largest document takes less than a second of a whole processor.
+LONGEST_INDEXING_S = 60.0
 
 # Targets are shown in messages up to this length.
 _SHOWN = 200
@@ -77,7 +82,7 @@ class Handler:
         self._cache = cache
         self._fetch = fetch
         self._log = log
-        self._indexing: dict[Document, asyncio.Task[FlagIndex | None]] = {}
+        self._indexing: dict[Document, asyncio.Future[FlagIndex | None]] = {}
         self._status = status
         self._access = access
         self._console = console
@@ -156,10 +161,13 @@ class Handler:
         """Find the flags of a large document on another thread, once for all who wait."""
         indexing = self._indexing.get(document)
         if indexing is None:
-            indexing = asyncio.ensure_future(asyncio.to_thread(lambda: document.flags))
+            workers = Workers(asyncio.get_running_loop(), 1, lambda: None)
+            indexing = workers.submit(lambda _: document.flags, LONGEST_INDEXING_S)
             self._indexing[document] = indexing
             indexing.add_done_callback(lambda _: self._indexing.pop(document))
-        await asyncio.shield(indexing)
+        # Where no thread can do it, the answer will.
+        with contextlib.suppress(FastextError):
+            await asyncio.shield(indexing)
 
     def _open(self, target: bytes) -> bool:
         """Whether a target is for everybody: the health check, or a page without any data."""

@@ -5,6 +5,7 @@ directly. So where the direct client suffices, its threads are started first, an
 network while the main thread imports the rest. They import nothing themselves until that is done.
 """
 
+import _thread
 import threading
 import time
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from fastext.document import Key
     from fastext.session import DataClient
     from fastext.settings import Settings
+
+
+# A first poll that nobody joins ends after so long: Lambda gives ten seconds to start in, and some
+# to what is started again.
+UNJOINED_S = 60.0
 
 
 class HeadStart:
@@ -50,10 +56,9 @@ class HeadStart:
         self.sessions: dict[Key, FirstPoll] = {}
         # What more is asked for may say from where, by which role, or that there is no need.
         if self.client is not None and not settings.beyond_retrieval:
-            for key in self.keys[: settings.max_connections]:
-                self.sessions[key] = FirstPoll(
-                    self.client, key, settings.poll_interval_s, settings.poll_timeout_s
-                )
+            most = min(settings.max_connections, settings.max_configurations)
+            for key in self.keys[:most]:
+                self.sessions[key] = FirstPoll(self.client, key, settings.poll_interval_s)
         self._begun = tuple(self.sessions.values())
 
     def ended_at(self) -> float:
@@ -67,16 +72,15 @@ class HeadStart:
 class FirstPoll(ConfigurationSession):
     """A session whose first poll runs on a thread of its own; `poll` joins it.
 
+    What it may take counts from then: before, the thread may have had to wait for imports.
     `ended_at` is when the thread had its result, in seconds of the monotonic clock, or 0.
     """
 
     __slots__ = ("_deadline", "_ended", "_fault", "_first", "_joined", "ended_at")
 
-    def __init__(
-        self, client: "DataClient", key: "Key", poll_interval_s: float, timeout_s: float
-    ) -> None:
+    def __init__(self, client: "DataClient", key: "Key", poll_interval_s: float) -> None:
         super().__init__(client, key, poll_interval_s)
-        self._deadline = Deadline(timeout_s)
+        self._deadline = Deadline(UNJOINED_S)
         self._ended = threading.Event()
         self._first: Retrieved | None = None
         self._fault: BaseException | None = None
@@ -84,8 +88,9 @@ class FirstPoll(ConfigurationSession):
         self.ended_at = 0.0
         self.began = (time.monotonic(), time.time())
         try:
-            threading.Thread(target=self._run, name="fastext-prefetch", daemon=True).start()
-        except RuntimeError:  # the sandbox has no room for another thread: poll when asked to
+            # Not threading.Thread, which waits for the new thread: see workers.
+            _thread.start_new_thread(self._run, ())
+        except (RuntimeError, MemoryError):  # no room for another thread: poll when asked to
             self._joined = True
 
     def poll(self, deadline: Deadline) -> Retrieved | None:
@@ -93,6 +98,7 @@ class FirstPoll(ConfigurationSession):
         if self._joined:
             return super().poll(deadline)
         if not self._ended.wait(deadline.remaining_s()):
+            self._deadline.expire()
             raise deadline.fault()
         self._joined, self.began = True, None
         first, self._first = self._first, None

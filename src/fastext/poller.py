@@ -58,7 +58,8 @@ class _Entry:
     ) -> None:
         self.key = key
         self.freshness = freshness
-        self.unusable = False  # the service's latest version is not what it claims to be
+        # Why the service's latest version cannot be used, until there is another.
+        self.unusable: Unusable | None = None
         self.session = session
         self.document: Document | None = None
         # What is waited for where nothing is known: the end of the retrieval, or a snapshot before.
@@ -93,6 +94,27 @@ def state_of(entry: _Entry, source: str, now: Moment) -> dict[str, object]:
         if fault
         else None,
     }
+
+
+def is_unchanged(document: Document | None, known: Document | None) -> bool:
+    """Whether the service has said that there is nothing new.
+
+    An empty answer with something known says so even where a session is new: the service has no
+    other way to say that nothing is there, and nothing is no configuration.
+    """
+    return document is None or (not document.content and known is not None)
+
+
+def settle(entry: _Entry, *waited_for: asyncio.Future[Document]) -> None:
+    """Give those who wait what is known of a configuration: none may be left waiting."""
+    for future in waited_for:
+        if future.done():
+            continue
+        if entry.document is not None:
+            future.set_result(entry.document)
+        else:
+            future.set_exception(entry.fault or UpstreamError("the service sent nothing"))
+            future.exception()  # nobody need have waited for it
 
 
 class Poller:
@@ -149,8 +171,10 @@ class Poller:
         if entry.document is not None:
             return entry.document
         if entry.retrieval is None:
-            if entry.fault and not due(entry.since, memory_of(entry.fault), self._now()):
-                raise entry.fault.with_traceback(None)
+            if entry.fault:
+                memory_s = memory_of(entry.fault, entry.wait_s)
+                if not due(entry.since, memory_s, self._now()):
+                    raise entry.fault.with_traceback(None)
             self._retrieve(entry)
         assert entry.reply is not None
         # A caller that goes away must not take the retrieval along, which others wait for.
@@ -317,24 +341,27 @@ class Poller:
             except Exception as broken:
                 self._log.exception(f"the retrieval of '{key_text(entry.key)}' broke", broken)
                 entry.fault = UpstreamError("internal error; the log says more")
+                # What it brought may be lost, and its session would call that unchanged.
+                entry.session = self._new_session(entry.key)
+            settle(entry, retrieval, reply)
             if self._timers and (entry.document is not None or entry.wanted):
                 delay = spread(entry.wait_s)
                 entry.timer = retrieval.get_loop().call_later(delay, self._retrieve, entry)
-            for waited_for in (retrieval, reply):
-                if waited_for.done():
-                    continue
-                if entry.document is not None:
-                    waited_for.set_result(entry.document)
-                elif entry.fault is not None:
-                    waited_for.set_exception(entry.fault)
-                    waited_for.exception()  # nobody need have waited for it
 
         polled.add_done_callback(ended)
         return retrieval
 
     def _ended(self, entry: _Entry, polled: asyncio.Future[Document | None], start: Moment) -> None:
         """Take in what a worker brought, and set when to ask again."""
-        fault, before, stale = self._fault_of(entry, polled), entry.fault, entry.freshness.stale
+        before, stale = entry.fault, entry.freshness.stale
+        fault = self._fault_of(entry, polled)
+        document = polled.result() if fault is None else None
+        entry.session.heard()
+        # What cannot be used gets no better by being called unchanged.
+        if fault is None and entry.unusable is not None and is_unchanged(document, entry.document):
+            fault = entry.unusable
+        elif fault is None or isinstance(fault, Unusable):
+            entry.unusable = fault
         entry.since = self._now()
         entry.failures = entry.failures + 1 if fault else 0
         entry.fault = fault
@@ -348,29 +375,32 @@ class Poller:
         )
         took = duration(elapsed(start, entry.since))
         if fault is None:
-            self._take_in(entry, polled.result(), took)
-            if entry.unusable:  # and "unchanged" is no better
-                entry.freshness.missed(entry.since, entry.wait_s, Unusable.__name__)
-            else:
-                entry.freshness.confirmed(entry.since, entry.wait_s)
+            self._take_in(entry, document, took)
+            entry.freshness.confirmed(entry.since, entry.wait_s)
         else:
-            entry.unusable = entry.unusable or isinstance(fault, Unusable)
             entry.freshness.missed(entry.since, entry.wait_s, type(fault).__name__)
-            again = (
-                f"retry in {entry.wait_s:.0f}s"
-                if entry.document is not None or entry.wanted
-                else f"retry on request, not within {memory_of(fault):.0f}s"
-            )
-            said = f"retrieve failure for '{key_text(entry.key)}': {fault.message} ({again})"
-            fault.message = f"configuration '{key_text(entry.key)}': {fault.message}"
-            # What is denied stays so until somebody acts, who need be called once only.
-            if isinstance(fault, AccessDenied) and before and before.message == fault.message:
-                self._log.warn(said)
+            if fault is entry.unusable and polled.exception() is None:
+                self._log.debug(f"no other version of '{key_text(entry.key)}' in {took}")
             else:
-                self._log.error(said)
-            self._fall_back(entry, fault)
+                self._tell(entry, fault, before)
+                self._fall_back(entry, fault)
         if entry.document is not None and entry.freshness.stale != stale:
             self._cache.put(entry.key, entry.document)  # replies that are ready say otherwise
+
+    def _tell(self, entry: _Entry, fault: UpstreamError, before: UpstreamError | None) -> None:
+        """Log a fault, and let it name the configuration; `before` is the last poll's."""
+        again = (
+            f"retry in {entry.wait_s:.0f}s"
+            if entry.document is not None or entry.wanted
+            else f"retry on request, not within {memory_of(fault, entry.wait_s):.0f}s"
+        )
+        said = f"retrieve failure for '{key_text(entry.key)}': {fault.message} ({again})"
+        fault.message = f"configuration '{key_text(entry.key)}': {fault.message}"
+        # What is denied stays so until somebody acts, who need be called once only.
+        if isinstance(fault, AccessDenied) and before and before.message == fault.message:
+            self._log.warn(said)
+        else:
+            self._log.error(said)
 
     def _overdue(self, entry: _Entry, reply: asyncio.Future[Document]) -> None:
         """Serve the snapshot, where the first retrieval has used its budget up and goes on."""
@@ -399,14 +429,12 @@ class Poller:
         fault = polled.exception()
         if fault is None:
             return None
+        if isinstance(fault, ContentError):
+            return Unusable(f"the new version cannot be used: {fault.message}")
         # The worker may still be at it, if it was abandoned: the session goes on without it.
         entry.session = entry.session.copy()
         if isinstance(fault, UpstreamError):
             return fault
-        if isinstance(fault, ContentError):
-            return Unusable(f"the new version cannot be used: {fault.message}")
-        # Perhaps it had the document already, and its session will call that unchanged.
-        entry.session = self._new_session(entry.key)
         if isinstance(fault, MemoryError):
             return Unavailable("there is not enough memory to retrieve it; give the function more")
         self._log.exception(f"the retrieval of '{key_text(entry.key)}' broke", fault)
@@ -417,12 +445,9 @@ class Poller:
     def _take_in(self, entry: _Entry, document: Document | None, took: str) -> None:
         name = key_text(entry.key)
         known = entry.document
-        # An empty answer with something known is "unchanged" even where a session is new: the
-        # service has no other way to say that nothing is there, and nothing is no configuration.
-        if document is None or (not document.content and known is not None):
+        if document is None or is_unchanged(document, known):
             self._log.debug(f"verified latest data for '{name}' in {took}")
             return
-        entry.unusable = False
         if known is None:
             self._log.info(f"retrieved initial data for '{name}' in {took}")
         elif document.follows(known):

@@ -11,6 +11,7 @@ from fastext.errors import (
     NotFound,
     Throttled,
     Unavailable,
+    Unusable,
     UpstreamError,
 )
 from fastext.session import ConfigurationSession, Retrieved
@@ -64,7 +65,7 @@ def next_wait(
     if isinstance(fault, Throttled):
         longest = min(wait * 2.0 ** min(failures, 10), max(LONGEST_BACKOFF_S, wait))
         return wait + uniform(0, longest)
-    if fault is not None and snapshot:
+    if fault is not None and snapshot and not isinstance(fault, Unusable):
         return min(wait, SNAPSHOT_RETRY_S)
     return wait
 
@@ -81,8 +82,12 @@ def uniform(least: float, most: float) -> float:
     return random.uniform(least, most)  # noqa: S311  nothing is kept secret by it
 
 
-def memory_of(fault: UpstreamError) -> float:
-    """For how many seconds a failed first retrieval is not repeated."""
+def memory_of(fault: UpstreamError, wait_s: float) -> float:
+    """For how many seconds a failed first retrieval is not repeated; a poll waits for `wait_s`."""
+    if isinstance(fault, Unusable):
+        # The service did answer: in the same session it refuses to be asked earlier, and a new one
+        # would cost the whole document again.
+        return max(wait_s, FAILURE_MEMORY_S)
     if isinstance(fault, REFUSALS):
         return REFUSED_MEMORY_S
     return FAILURE_MEMORY_S

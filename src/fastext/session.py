@@ -14,8 +14,11 @@
                                                          next get is the third row
 
 The next token is kept together with the content or not at all, so that content which did not
-arrive whole is asked for again. This module does not know threads, clocks or other
-configurations; it says which client it needs (`DataClient`), and is given one.
+arrive whole is asked for again. Content that did, and that nobody heard of because the poll was
+abandoned, is asked for by a new session: the old one would call it "unchanged".
+
+This module does not know threads, clocks or other configurations; it says which client it needs
+(`DataClient`), and is given one.
 
 Source: AppConfig Data API, StartConfigurationSession and GetLatestConfiguration.
 """
@@ -73,7 +76,8 @@ class DataClient(Protocol):
 class ConfigurationSession:
     """The session of one configuration. One thread at a time may poll."""
 
-    __slots__ = ("_client", "_fresh", "_key", "_poll_interval_s", "_token", "began", "interval_s")
+    __slots__ = ("_client", "_fresh", "_heard", "_key", "_poll_interval_s", "_received", "_token",
+                 "began", "interval_s")  # fmt: skip
 
     def __init__(self, client: DataClient, key: "Key", poll_interval_s: float) -> None:
         self._client = client
@@ -81,15 +85,23 @@ class ConfigurationSession:
         self._poll_interval_s = poll_interval_s
         self._token = ""
         self._fresh = True  # nothing was received in this session yet
+        # Answers that have come, and how many of them had when somebody last heard of it.
+        self._received = self._heard = 0
         # What the service wants to lie between two polls, in seconds; 0 until it has said so.
         self.interval_s = 0.0
         # When the next poll had begun, by the monotonic and the wall clock, where it has already.
         self.began: tuple[float, float] | None = None
 
+    def heard(self) -> None:
+        """Whoever polls has heard of all that has come; not while a poll is under way."""
+        self._heard = self._received
+
     def copy(self) -> "ConfigurationSession":
         """The same session for another thread, when a poll was abandoned in the middle."""
         twin = ConfigurationSession(self._client, self._key, self._poll_interval_s)
-        twin._token, twin._fresh, twin.interval_s = self._token, self._fresh, self.interval_s
+        token = self._token  # before the count, which `poll` raises first
+        if self._received == self._heard:
+            twin._token, twin._fresh, twin.interval_s = token, self._fresh, self.interval_s
         return twin
 
     def poll(self, deadline: "Deadline") -> Retrieved | None:
@@ -105,9 +117,10 @@ class ConfigurationSession:
             self._start(deadline)
             got = self._client.get_latest_configuration(self._token, deadline)
         unchanged = not got.content and not self._fresh
-        self._token, self._fresh, self.interval_s = got.next_token, False, got.next_interval_s
+        self._received += 1
         # An interval that is no interval must not end the polling.
-        self.interval_s = min(max(self.interval_s, 0.0), LONGEST_INTERVAL_S)
+        self.interval_s = min(max(0.0, got.next_interval_s), LONGEST_INTERVAL_S)
+        self._fresh, self._token = False, got.next_token
         return None if unchanged else got
 
     def _start(self, deadline: "Deadline") -> None:

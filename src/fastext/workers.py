@@ -3,11 +3,15 @@
 The deadline bounds a call whatever it hangs in. A socket is shut under it, so that a server that
 drips bytes ends like one that is silent; a call that cannot be interrupted (name resolution) is
 abandoned: its thread ends when it ends, its place is free at once, and what it still says is not
-heard. Threads are daemons, so that none of them can hold up the end of the process.
+heard.
+
+`threading.Thread.start` returns when the new thread has said that it runs: one that finds no memory
+to say so would hold up the loop for ever. So threads are started by `_thread`, which does not wait.
+None of these can hold up the end of the process.
 """
 
+import _thread
 import asyncio
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar, cast
@@ -15,7 +19,22 @@ from typing import Generic, TypeVar, cast
 from fastext.deadline import Deadline
 from fastext.errors import Unavailable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fastext.logs import Log
+
 T = TypeVar("T")
+
+# What is raised where there is no room for another thread.
+NO_THREAD = (RuntimeError, MemoryError)
+
+# Until a call has begun its thread is looked at so often. By the second time it must run (the first
+# may come at once after a freeze), and by the last all that the call needs must be there.
+LOOK_S = 1.0
+MAX_LOOKS = 30
+
+# After so long it is tried again to start a thread for errands.
+ERRANDS_RETRY_S = 5.0
 
 
 class Workers:
@@ -75,28 +94,48 @@ class _Run(Generic[T]):
         self._future = future
         self._done = done
         self._timeout_s = timeout_s
-        self._timer: asyncio.TimerHandle | None = None
+        self._begun = False
+        self._fault: BaseException | None = None
+        self._looks = 0
+        self._timer = loop.call_later(LOOK_S, self._look)
         try:
-            threading.Thread(target=self._work, name="fastext-worker", daemon=True).start()
-        except RuntimeError as fault:  # the sandbox has no room for another thread
-            self._settle(None, Unavailable(f"cannot start a thread: {fault}"))
+            _thread.start_new_thread(self._work, ())
+        except NO_THREAD as fault:
+            # Not at once: who waits for this place would be started from here, and so on.
+            loop.call_soon(self._settle, None, Unavailable(f"cannot start a thread: {fault}"))
 
     def _work(self) -> None:
+        self._begun = True
+        if self._future.done():
+            return  # too late
         result: T | None = None
-        fault: BaseException | None = None
         try:
             self._prepare()
             deadline = Deadline(self._timeout_s)
             self._loop.call_soon_threadsafe(self._arm, deadline)
             result = self._call(deadline)
         except BaseException as raised:
-            fault = raised
+            self._fault = raised
         try:
-            self._loop.call_soon_threadsafe(self._settle, result, fault)
-        except RuntimeError:
-            return  # the loop is closed: the process ends
+            self._loop.call_soon_threadsafe(self._settle, result, self._fault)
+        except NO_THREAD:
+            return  # the loop is closed, or a timer will see
+
+    def _look(self) -> None:
+        """Give up a thread that has died without a word, for want of memory."""
+        self._looks += 1
+        if self._fault is not None:
+            self._settle(None, self._fault)
+        elif self._looks >= (MAX_LOOKS if self._begun else 2):
+            self._settle(None, Unavailable("its thread does not run; memory may be short"))
+        else:
+            self._timer = self._loop.call_later(LOOK_S, self._look)
 
     def _arm(self, deadline: Deadline) -> None:
+        self._timer.cancel()
+        if self._future.done():
+            deadline.expire()
+            return
         self._timer = self._loop.call_later(self._timeout_s, self._expire, deadline)
 
     def _expire(self, deadline: Deadline) -> None:
@@ -106,10 +145,50 @@ class _Run(Generic[T]):
     def _settle(self, result: T | None, fault: BaseException | None) -> None:
         if self._future.done():
             return
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
+        if isinstance(fault, StopIteration):  # which a future does not take
+            fault = RuntimeError("StopIteration")
         if fault is not None:
             self._future.set_exception(fault)
         else:
             self._future.set_result(cast("T", result))
         self._done()
+
+
+class Errands:
+    """Calls that are made one after the other, on a thread that is there while there are any.
+
+    Of those with one name that have not been made yet, only the last is: a file that was to be
+    written once more is written once.
+    """
+
+    __slots__ = ("_at_it", "_log", "_loop", "_waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, log: "Log") -> None:
+        self._loop = loop
+        self._log = log
+        self._waiting: dict[str, Callable[[], None]] = {}
+        self._at_it = _thread.allocate_lock()
+
+    def submit(self, name: str, call: Callable[[], None]) -> None:
+        self._waiting[name] = call
+        self._begin()
+
+    def _begin(self) -> None:
+        try:
+            _thread.start_new_thread(self._work, ())
+        except NO_THREAD as fault:
+            self._log.warn(f"cannot start a thread: {fault}; it is tried again")
+            self._loop.call_later(ERRANDS_RETRY_S, self._begin)
+
+    def _work(self) -> None:
+        # Looked at again after the lock is free: what came just before has found it taken.
+        while self._waiting and self._at_it.acquire(blocking=False):
+            try:
+                while self._waiting:
+                    _, call = self._waiting.popitem()
+                    call()
+            except Exception as fault:
+                self._log.exception("an errand", fault)
+            finally:
+                self._at_it.release()
