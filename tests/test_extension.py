@@ -11,10 +11,12 @@ import time
 import pytest
 from conftest import FLAGS
 from fakes.appconfig import GET, START, FakeAppConfig
-from fakes.faults import Gate, Hang, Status
+from fakes.faults import Drip, Gate, Hang, Status
 from fakes.lambda_api import Drop, FakeLambdaApi, refused
 from program import FEATURES
 from scene import read_replies
+
+from fastext.extension import LONGEST_FAREWELL_S, LONGEST_PREFETCH_S
 
 NAME = "shop:production:features"
 CHANGED = b'{"dark_mode":{"enabled":false}}'
@@ -82,6 +84,43 @@ def test_a_prefetch_that_hangs_does_not_hold_up_the_first_next(start, appconfig,
     program = start(**in_lambda(appconfig, lambda_api, POLL_TIMEOUT_MILLIS="300"))
     lambda_api.wait_next(1)
     assert program.get().status == 504
+
+
+@pytest.mark.parametrize("client", ["direct", "botocore"])
+@pytest.mark.parametrize("fault", [Hang(), Drip()])
+@pytest.mark.parametrize("by_manifest", [False, True])
+def test_shutdown_in_the_prefetch_ends_it(start, appconfig, lambda_api, client, fault, by_manifest):
+    """Well before Lambda kills, whatever the poll time-out is; SHUTDOWN comes by `next`."""
+    assert LONGEST_PREFETCH_S + LONGEST_FAREWELL_S < 1.8
+    appconfig.fail_always(GET, fault)
+    named = {"MANIFEST": NAME} if by_manifest else {}
+    program = start(**in_lambda(appconfig, lambda_api, POLL_TIMEOUT_MILLIS="20s",
+                                FASTEXT_DATA_CLIENT=client, **named))  # fmt: skip
+    appconfig.wait_for(GET, 1)
+    lambda_api.shutdown()
+    assert program.wait(5.0) == 0
+    assert "some configurations are not prefetched within 1.5s" in program.log
+
+
+def test_what_is_not_prefetched_in_time_is_retrieved_and_waited_for_all_the_same(
+    start, appconfig, lambda_api
+):
+    gate = threading.Event()
+    appconfig.fail(GET, Gate(gate))
+    program = start(**in_lambda(appconfig, lambda_api, POLL_TIMEOUT_MILLIS="20s"))
+    lambda_api.wait_next(1)
+    program.wait_for_log("WARN some configurations are not prefetched within 1.5s; their retrieval")
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(program.get()))
+    caller.start()
+    lambda_api.invoke()
+    lambda_api.wait_next(2)
+    gate.set()
+    caller.join()
+    assert answers[0].content == FLAGS
+    assert (appconfig.count(START), appconfig.count(GET)) == (1, 1)
+    lambda_api.shutdown()
+    assert program.wait() == 0
 
 
 def test_a_request_joins_the_prefetch(start, appconfig, lambda_api):
