@@ -67,6 +67,9 @@ REFRESH_GRACE_S = 0.25
 # Replies that are ready are sent before the end, but Lambda gives two seconds for everything.
 LONGEST_FAREWELL_S = 0.2
 
+# The symbols that AWS does not publish are a few dozen.
+MAX_SYMBOLS_BYTES = 1024 * 1024
+
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
 
@@ -241,11 +244,11 @@ class Extension:
         """What FASTEXT_ION_SYMBOLS says, read when the first Ion document arrives."""
         path = self._settings.ion_symbols
         if self._symbols is None and path:
+            from fastext.files import read_regular
             from fastext.ion import parse_symbols
 
             try:
-                with open(path, "rb") as file:
-                    self._symbols = parse_symbols(file.read())
+                self._symbols = parse_symbols(read_regular(path, MAX_SYMBOLS_BYTES))
             except (OSError, ValueError) as fault:
                 self._log.error(f"FASTEXT_ION_SYMBOLS: '{path}' {fault}; it is not used")
         self._symbols = self._symbols or {}

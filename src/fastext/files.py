@@ -1,7 +1,9 @@
-"""Files that are written whole or not at all, and can be read by their owner alone."""
+"""Files: written whole or not at all, for their owner alone; read if they are files at all."""
 
 import contextlib
+import errno
 import os
+import stat
 
 
 def write_whole(path: str, content: bytes, within: str = "") -> None:
@@ -28,6 +30,22 @@ def write_whole(path: str, content: bytes, within: str = "") -> None:
         with contextlib.suppress(OSError):
             os.unlink(draft)
         raise
+
+
+def read_regular(path: str, most: int) -> bytes:
+    """The content of a file of at most so many bytes; neither a pipe nor a device. Raises OSError.
+
+    A symbolic link is followed.
+    """
+    # Without waiting for a writer, should it be a pipe.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", path)
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most} bytes", path)
+    return content
 
 
 def check_within(folder: str, root: str) -> None:
