@@ -81,8 +81,7 @@ SCENARIOS = {
 # Where the service's own faults are played.
 FAULTY = ("all is well", "by botocore")
 # Where it is not reached, and all that can be waited for is the end of the time-out.
-UNREACHED = ("credentials", "the same", "a proxy that is not", "a role by",
-             "an endpoint with")
+UNREACHED = ("credentials", "the same", "a proxy that is not", "a role by", "an endpoint with")
 
 FAULTS = (
     Status(403, "AccessDeniedException"),
