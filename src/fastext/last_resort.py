@@ -7,6 +7,7 @@ are used: whatever broke, it was not these.
 
 import _socket
 import _thread
+import posix
 import sys
 import time
 
@@ -19,9 +20,7 @@ LONGEST_RETRY_S = 1.0
 
 def stay(api: ExtensionsApi, sockets: "list[_socket.socket]", why: str) -> int:
     """Answer events until SHUTDOWN, and requests with a 500 that says `why`; the exit status."""
-    sys.stderr.write(
-        f"[appconfig agent] FATAL fastext cannot run, and answers every request with 500: {why!r}\n"
-    )
+    say(f"fastext cannot run, and answers every request with 500: {why!r:.1000}")
     for sock in sockets:
         try:
             _thread.start_new_thread(refuse, (sock, why))
@@ -38,6 +37,19 @@ def stay(api: ExtensionsApi, sockets: "list[_socket.socket]", why: str) -> int:
         pause_s = FIRST_RETRY_S
         if member(event, b"eventType") == "SHUTDOWN":
             return 0
+
+
+def say(message: str) -> None:
+    """A line of the log, which is printable text, at FATAL; in JSON where Lambda wants that."""
+    line = f"[appconfig agent] FATAL {message}"
+    if posix.environ.get(b"AWS_LAMBDA_LOG_FORMAT", b"").upper() == b"JSON":
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        escaped = message.translate({34: '\\"', 92: "\\\\"})
+        line = (
+            f'{{"timestamp":"{stamp}","level":"FATAL","logger":"appconfig agent",'
+            f'"message":"{escaped}"}}'
+        )
+    sys.stderr.write(f"{line}\n")
 
 
 def refuse(listening: _socket.socket, why: str) -> None:
