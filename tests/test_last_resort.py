@@ -1,26 +1,19 @@
 """The last resort's own loop: it outlives errors of the API, and ends with SHUTDOWN."""
 
 import json
-import posix
 import threading
 
-import pytest
 from fakes.lambda_api import Drop, refused
 
 from fastext.extensions_api import ExtensionsApi
 from fastext.last_resort import stay
 
 
-@pytest.fixture
-def json_format(monkeypatch):
-    monkeypatch.setitem(posix.environ, b"AWS_LAMBDA_LOG_FORMAT", b"JSON")
-
-
-def test_it_says_so_in_json_where_lambda_wants_that(json_format, lambda_api, capfd):
+def test_it_says_so_in_json_where_lambda_wants_that(lambda_api, capfd):
     api = ExtensionsApi(lambda_api.address)
     api.register("fastext", ("INVOKE", "SHUTDOWN"))
     lambda_api.shutdown()
-    assert stay(api, [], 'a "file"\n\\x' + "y" * 10_000) == 0
+    assert stay(api, [], 'a "file"\n\\x' + "y" * 10_000, "JSON") == 0
     api.close()
     said = json.loads(capfd.readouterr().err)
     assert (said["level"], said["logger"]) == ("FATAL", "appconfig agent")

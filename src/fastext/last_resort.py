@@ -7,7 +7,6 @@ are used: whatever broke, it was not these.
 
 import _socket
 import _thread
-import posix
 import sys
 import time
 
@@ -18,9 +17,14 @@ FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
 
 
-def stay(api: ExtensionsApi, sockets: "list[_socket.socket]", why: str) -> int:
-    """Answer events until SHUTDOWN, and requests with a 500 that says `why`; the exit status."""
-    say(f"fastext cannot run, and answers every request with 500: {why!r:.1000}")
+def stay(
+    api: ExtensionsApi, sockets: "list[_socket.socket]", why: str, log_format: str = ""
+) -> int:
+    """Answer events until SHUTDOWN, and requests with a 500 that says `why`; the exit status.
+
+    `log_format` is what Lambda says of it.
+    """
+    say(f"fastext cannot run, and answers every request with 500: {why!r:.1000}", log_format)
     for sock in sockets:
         try:
             _thread.start_new_thread(refuse, (sock, why))
@@ -39,10 +43,10 @@ def stay(api: ExtensionsApi, sockets: "list[_socket.socket]", why: str) -> int:
             return 0
 
 
-def say(message: str) -> None:
-    """A line of the log, which is printable text, at FATAL; in JSON where Lambda wants that."""
+def say(message: str, log_format: str) -> None:
+    """A line of the log at FATAL, of printable text; in JSON where Lambda wants that."""
     line = f"[appconfig agent] FATAL {message}"
-    if posix.environ.get(b"AWS_LAMBDA_LOG_FORMAT", b"").upper() == b"JSON":
+    if log_format.upper() == "JSON":
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         escaped = message.translate({34: '\\"', 92: "\\\\"})
         line = (

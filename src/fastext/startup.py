@@ -126,7 +126,8 @@ def in_lambda(environ: "dict[str, str]", api: ExtensionsApi, name: str) -> int:
 
         if not api.registered:
             api.register(name, (INVOKE, SHUTDOWN))
-        return stay(api, sockets, f"{type(fault).__name__}: {fault}")
+        why = f"{type(fault).__name__}: {fault}"
+        return stay(api, sockets, why, environ.get("AWS_LAMBDA_LOG_FORMAT", ""))
 
 
 def go_on(start: Start) -> int:
