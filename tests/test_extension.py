@@ -16,6 +16,7 @@ from fakes.lambda_api import Drop, FakeLambdaApi, refused
 from program import FEATURES
 from scene import read_replies
 
+from dev.service import free_port
 from fastext.extension import LONGEST_FAREWELL_S, LONGEST_PREFETCH_S
 
 NAME = "shop:production:features"
@@ -252,6 +253,40 @@ def test_a_taken_port_is_an_error_and_is_tried_again_at_each_invocation(
     assert program.wait() == 0
 
 
+@pytest.mark.parametrize("also_ipv4", [False, True])
+def test_a_taken_ipv6_loopback_is_tried_again_at_each_invocation(
+    start, appconfig, lambda_api, also_ipv4
+):
+    port = free_port()
+    serving = f"serving on localhost:{port}"
+    with contextlib.ExitStack() as others:
+        try:
+            others.enter_context(socket.create_server(("::1", port), family=socket.AF_INET6))
+        except OSError:
+            pytest.skip("SKIPPED: this machine has no IPv6 loopback")
+        other = socket.create_server(("127.0.0.1", port)) if also_ipv4 else None
+        program = start(**in_lambda(appconfig, lambda_api, HTTP_PORT=str(port)))
+        lambda_api.wait_next(1)
+        if other is not None:
+            other.close()
+        lambda_api.invoke()
+        program.wait_for_log(serving)
+        program.wait_for_log(f"WARN cannot listen on ::1 port {port}: .*; only 127.0.0.1 is served")
+        lambda_api.wait_next(2)
+        program.port = port
+        assert program.get().content == FLAGS
+    lambda_api.invoke()
+    program.wait_for_log(serving, count=2)
+    for host in ("::1", "127.0.0.1"):
+        with socket.create_connection((host, port), 20) as connection:
+            connection.sendall(b"GET /ping HTTP/1.1\r\nHost: l\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+    lambda_api.invoke()
+    lambda_api.shutdown()
+    assert program.wait() == 0
+    assert program.log.count(serving) == 2
+
+
 def test_a_refused_registration_is_said_and_ends_the_process(start, appconfig, lambda_api):
     lambda_api.answer_register(refused("Extension.RegistrationClosed", "too late"))
     program = start(**in_lambda(appconfig, lambda_api))
@@ -292,6 +327,22 @@ def test_it_serves_on_ipv6_loopback_as_well(start, appconfig):
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_agent_with_0(start, appconfig, signum):
     program = start(AWS_ENDPOINT_URL=appconfig.url).wait_serving()
+    program.process.send_signal(signum)
+    assert program.wait() == 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_start_with_0(start, appconfig, tmp_path, signum):
+    """Of a program that has not loaded its server yet."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import signal, sys\nimport fastext.startup\n"
+        "def go_on(start):\n"
+        "    sys.stderr.write('standing still\\n')\n"
+        "    while True: signal.pause()\n"
+        "fastext.startup.go_on = go_on\n"
+    )
+    program = start(AWS_ENDPOINT_URL=appconfig.url, PYTHONPATH=str(tmp_path))
+    program.wait_for_log("standing still")
     program.process.send_signal(signum)
     assert program.wait() == 0
 

@@ -43,7 +43,7 @@ from fastext.request import WholeRequests
 from fastext.response import Date
 from fastext.session import ConfigurationSession, DataClient
 from fastext.settings import Settings
-from fastext.startup import BACKLOG, INVOKE, Start, is_loopback, listen
+from fastext.startup import BACKLOG, INVOKE, Start, is_loopback
 from fastext.status import Status
 from fastext.workers import Workers
 
@@ -186,7 +186,7 @@ class Extension:
             self._loop.add_signal_handler(signum, self._ended.set)
         if self._agent is not None:
             self._agent.begin(self._ion_symbols)
-        await self._serve()
+        await self._serve(self._start.sockets)
         serving_at = time.monotonic()
         # A signal ends a start as it ends everything else.
         ended = asyncio.ensure_future(self._ended.wait())
@@ -220,9 +220,9 @@ class Extension:
 
     # -- serving
 
-    async def _serve(self) -> None:
+    async def _serve(self, opened: list[socket.socket]) -> None:
         # Duplicates: should the loop break, `last_resort` still has sockets to answer on.
-        sockets = [socket.socket(fileno=os.dup(raw.fileno())) for raw in self._start.sockets]
+        sockets = [socket.socket(fileno=os.dup(raw.fileno())) for raw in opened]
         await self._listener.start(sockets)
         if sockets:
             self._log.info(f"serving on {shown_host(self._start.host)}:{self._start.port}")
@@ -233,10 +233,11 @@ class Extension:
                 )
 
     async def _serve_again(self) -> None:
-        """Try the port once more, where it was taken at the start."""
+        """Try the port once more, where it was taken at the start, on one address or on all."""
         try:
-            self._start.sockets = listen(self._start.port, self._start.host, [])
-            await self._serve()
+            await self._serve(self._start.listen_again())
+            for problem in self._start.problems:
+                self._log.warn(problem)
         except PortTaken as fault:
             self._log.debug(fault.message)
 
@@ -324,7 +325,7 @@ class Extension:
         refreshed.wait(REFRESH_GRACE_S)
 
     def _refresh(self, refreshed: threading.Event) -> None:
-        if not self._listener.listening:
+        if not self._start.listens:
             self._loop.create_task(self._serve_again())
         pending = set(self._poller.refresh_due())
         if not pending:
