@@ -49,6 +49,8 @@ from fastext.workers import Workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
+
     from fastext.access import Access
     from fastext.agent import Agent
     from fastext.console import Console
@@ -220,7 +222,7 @@ class Extension:
 
     # -- serving
 
-    async def _serve(self, opened: list[socket.socket]) -> None:
+    async def _serve(self, opened: "list[_socket.socket]") -> None:
         # Duplicates: should the loop break, `last_resort` still has sockets to answer on.
         sockets = [socket.socket(fileno=os.dup(raw.fileno())) for raw in opened]
         await self._listener.start(sockets)

@@ -10,7 +10,7 @@ Nothing but built-in modules, `_socket` and three import-free modules of ours is
 reads the list of loaded modules.
 """
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import _socket
 import gc
 import posix
