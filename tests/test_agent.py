@@ -106,6 +106,7 @@ def test_a_manifest_may_be_a_file(agent, appconfig, tmp_path):
         ('{"shop:production:features": {"credentials": {}}}',
          r'MANIFEST: \$\["shop:production:features"\].credentials.roleArn: is missing; '),
         ("file:/nonexistent", r"MANIFEST: .*No such file.*; there is no manifest"),
+        ("file:/dev/zero", r"MANIFEST: .*not a regular file.*; there is no manifest"),
         ("shop:features", r"MANIFEST: 'shop:features': .*; there is no manifest"),
     ],
 )  # fmt: skip

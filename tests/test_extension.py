@@ -11,10 +11,13 @@ import time
 import pytest
 from conftest import FLAGS
 from fakes.appconfig import GET, START, FakeAppConfig
-from fakes.faults import Gate, Hang, Status
+from fakes.faults import Drip, Gate, Hang, Status
 from fakes.lambda_api import Drop, FakeLambdaApi, refused
 from program import FEATURES
 from scene import read_replies
+
+from dev.service import free_port
+from fastext.extension import LONGEST_FAREWELL_S, LONGEST_PREFETCH_S
 
 NAME = "shop:production:features"
 CHANGED = b'{"dark_mode":{"enabled":false}}'
@@ -82,6 +85,43 @@ def test_a_prefetch_that_hangs_does_not_hold_up_the_first_next(start, appconfig,
     program = start(**in_lambda(appconfig, lambda_api, POLL_TIMEOUT_MILLIS="300"))
     lambda_api.wait_next(1)
     assert program.get().status == 504
+
+
+@pytest.mark.parametrize("client", ["direct", "botocore"])
+@pytest.mark.parametrize("fault", [Hang(), Drip()])
+@pytest.mark.parametrize("by_manifest", [False, True])
+def test_shutdown_in_the_prefetch_ends_it(start, appconfig, lambda_api, client, fault, by_manifest):
+    """Well before Lambda kills, whatever the poll time-out is; SHUTDOWN comes by `next`."""
+    assert LONGEST_PREFETCH_S + LONGEST_FAREWELL_S < 1.8
+    appconfig.fail_always(GET, fault)
+    named = {"MANIFEST": NAME} if by_manifest else {}
+    program = start(**in_lambda(appconfig, lambda_api, POLL_TIMEOUT_MILLIS="20s",
+                                FASTEXT_DATA_CLIENT=client, **named))  # fmt: skip
+    appconfig.wait_for(GET, 1)
+    lambda_api.shutdown()
+    assert program.wait(5.0) == 0
+    assert "some configurations are not prefetched within 1.5s" in program.log
+
+
+def test_what_is_not_prefetched_in_time_is_retrieved_and_waited_for_all_the_same(
+    start, appconfig, lambda_api
+):
+    gate = threading.Event()
+    appconfig.fail(GET, Gate(gate))
+    program = start(**in_lambda(appconfig, lambda_api, POLL_TIMEOUT_MILLIS="20s"))
+    lambda_api.wait_next(1)
+    program.wait_for_log("WARN some configurations are not prefetched within 1.5s; their retrieval")
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(program.get()))
+    caller.start()
+    lambda_api.invoke()
+    lambda_api.wait_next(2)
+    gate.set()
+    caller.join()
+    assert answers[0].content == FLAGS
+    assert (appconfig.count(START), appconfig.count(GET)) == (1, 1)
+    lambda_api.shutdown()
+    assert program.wait() == 0
 
 
 def test_a_request_joins_the_prefetch(start, appconfig, lambda_api):
@@ -213,6 +253,40 @@ def test_a_taken_port_is_an_error_and_is_tried_again_at_each_invocation(
     assert program.wait() == 0
 
 
+@pytest.mark.parametrize("also_ipv4", [False, True])
+def test_a_taken_ipv6_loopback_is_tried_again_at_each_invocation(
+    start, appconfig, lambda_api, also_ipv4
+):
+    port = free_port()
+    serving = f"serving on localhost:{port}"
+    with contextlib.ExitStack() as others:
+        try:
+            others.enter_context(socket.create_server(("::1", port), family=socket.AF_INET6))
+        except OSError:
+            pytest.skip("SKIPPED: this machine has no IPv6 loopback")
+        other = socket.create_server(("127.0.0.1", port)) if also_ipv4 else None
+        program = start(**in_lambda(appconfig, lambda_api, HTTP_PORT=str(port)))
+        lambda_api.wait_next(1)
+        if other is not None:
+            other.close()
+        lambda_api.invoke()
+        program.wait_for_log(serving)
+        program.wait_for_log(f"WARN cannot listen on ::1 port {port}: .*; only 127.0.0.1 is served")
+        lambda_api.wait_next(2)
+        program.port = port
+        assert program.get().content == FLAGS
+    lambda_api.invoke()
+    program.wait_for_log(serving, count=2)
+    for host in ("::1", "127.0.0.1"):
+        with socket.create_connection((host, port), 20) as connection:
+            connection.sendall(b"GET /ping HTTP/1.1\r\nHost: l\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+    lambda_api.invoke()
+    lambda_api.shutdown()
+    assert program.wait() == 0
+    assert program.log.count(serving) == 2
+
+
 def test_a_refused_registration_is_said_and_ends_the_process(start, appconfig, lambda_api):
     lambda_api.answer_register(refused("Extension.RegistrationClosed", "too late"))
     program = start(**in_lambda(appconfig, lambda_api))
@@ -253,6 +327,22 @@ def test_it_serves_on_ipv6_loopback_as_well(start, appconfig):
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_agent_with_0(start, appconfig, signum):
     program = start(AWS_ENDPOINT_URL=appconfig.url).wait_serving()
+    program.process.send_signal(signum)
+    assert program.wait() == 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_start_with_0(start, appconfig, tmp_path, signum):
+    """Of a program that has not loaded its server yet."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import signal, sys\nimport fastext.startup\n"
+        "def go_on(start):\n"
+        "    sys.stderr.write('standing still\\n')\n"
+        "    while True: signal.pause()\n"
+        "fastext.startup.go_on = go_on\n"
+    )
+    program = start(AWS_ENDPOINT_URL=appconfig.url, PYTHONPATH=str(tmp_path))
+    program.wait_for_log("standing still")
     program.process.send_signal(signum)
     assert program.wait() == 0
 

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from fastext.files import write_whole
+from fastext.files import read_regular, write_whole
 
 
 def test_a_file_is_written_for_its_owner_alone_with_its_folders(tmp_path):
@@ -55,3 +55,18 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
     with pytest.raises(OSError, match="directory"):
         write_whole(str(tmp_path / "folder"), b"x")
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_file_is_read_through_symbolic_links_up_to_a_size(tmp_path):
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert read_regular(str(tmp_path / "link"), 5) == b"12345"
+    with pytest.raises(OSError, match="larger than 4 bytes"):
+        read_regular(str(tmp_path / "file"), 4)
+
+
+def test_neither_a_pipe_nor_a_device_is_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, "/dev/zero"):
+        with pytest.raises(OSError, match=r"not a regular file|Is a directory"):
+            read_regular(str(path), 5)

@@ -54,6 +54,26 @@ def files(tmp_path):
     return LocalFiles(str(tmp_path))
 
 
+def test_a_link_that_leads_out_of_the_folder_is_refused(files, tmp_path):
+    """Within it links are followed: that is how Kubernetes mounts a ConfigMap."""
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "file").write_bytes(b"within")
+    link = tmp_path / f"{NAME}.txt"
+    link.symlink_to(tmp_path / "..data" / "file")
+    token = start(files)
+    assert files.get_latest_configuration(token, Deadline(1)).content == b"within"
+    link.unlink()
+    link.symlink_to("/etc/passwd")
+    with pytest.raises(Unavailable, match=f"{NAME}.txt' cannot be read: it leads out of '"):
+        files.get_latest_configuration(token, Deadline(1))
+
+
+def test_a_pipe_is_not_waited_for(files, tmp_path):
+    os.mkfifo(tmp_path / f"{NAME}.json")
+    with pytest.raises(Unavailable, match="cannot be read: "):
+        files.get_latest_configuration(start(files), Deadline(1))
+
+
 def start(files, key=KEY):
     return files.start_configuration_session(key, 45, Deadline(1))
 
@@ -82,7 +102,7 @@ def test_what_cannot_be_served_is_said(files, tmp_path):
     with pytest.raises(NotFound, match=f"has no file '{NAME}' or '{NAME}.json'"):
         start(files)
     (tmp_path / NAME).mkdir()
-    with pytest.raises(Unavailable, match="cannot be read: Is a directory"):
+    with pytest.raises(Unavailable, match="cannot be read: it is not a regular file"):
         get(files, start(files))
     (tmp_path / f"{NAME}.json").write_bytes(b"{}")
     with pytest.raises(InvalidUpstreamRequest, match=f"several files of it: '{NAME}', '{NAME}.js"):

@@ -1,19 +1,23 @@
 """Log lines: their form, their levels, and that nobody can forge one."""
 
 import json
+import os
 import re
+import select
+import socket
 import subprocess
 import sys
 
 import orjson
 import pytest
+from conftest import FLAGS
 from fakes.appconfig import START
 from fakes.faults import Status
 from hypothesis import given
 from hypothesis import strategies as st
 from waiting import until
 
-from fastext.logs import Log, duration, json_line
+from fastext.logs import LONGEST_LINE_BYTES, Log, Writer, duration, json_line, text_line
 from fastext.settings import LOG_LEVELS
 
 
@@ -149,6 +153,79 @@ def test_durations_are_in_go_s_notation(seconds, text):
     assert duration(seconds) == text
 
 
+@pytest.mark.parametrize("line_of", [text_line, json_line])
+@pytest.mark.parametrize("message", ["x", "x\n", "é", '"', "\udcff", "\U0001f600"])
+def test_a_line_has_a_bound_and_a_message_over_it_an_ellipsis(line_of, message):
+    lines = []
+    log = Log("info", lines.append, lambda: 1_700_000_000.0, line_of)
+    log.request_id = "\x1b" * 10_000
+    log.info(message * 1_000_000)
+    log.info("x" * 2500)
+    cut, whole = (line.decode() for line in lines)
+    assert len(cut.splitlines()) == 1
+    assert 2500 < len(lines[0]) <= LONGEST_LINE_BYTES
+    assert len(lines[0]) < select.PIPE_BUF
+    assert "…" in cut
+    assert "…" not in whole
+    if line_of is json_line:
+        said = json.loads(cut)["message"].removesuffix("…")
+        assert (message * 5000).encode("utf-8", "backslashreplace").decode().startswith(said)
+
+
+@pytest.mark.parametrize("form", ["text_line", "json_line"])
+def test_a_line_is_never_glued_to_the_one_before(form):
+    """To a pipe whose reader makes room now and then."""
+    script = (
+        "import os, sys\nfrom fastext.logs import *\nlog = Log('info', line_of=%s)\n"
+        "for number in range(100): log.info('x' * 5000 * (number > 0) + 'end')\n"
+        "os.write(1, b'full')\nos.read(0, 1)\n"
+        "for number in range(9): log.info('last')\n" % form
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout.read(4) == b"full"
+        read = os.read(process.stderr.fileno(), 10_000)
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        read += process.stderr.read()
+        assert b"last" in read
+        for line in read.decode().splitlines(keepends=True):
+            assert re.fullmatch(r"\[appconfig agent\] [^\[{]*(end|last|…)\n|"
+                                r"\{[^\[{]*(end|last|…)\"\}\n", line)  # fmt: skip
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_what_follows_a_line_that_was_cut_off_begins_a_line():
+    ours, theirs = socket.socketpair()  # takes a part of a line, where it has room for no more
+    with ours, theirs:
+        ours.setblocking(False)
+        write = Writer(ours.fileno())
+        while select.select([], [ours], [], 0)[1]:
+            try:
+                ours.send(b"x" * 4096)
+            except BlockingIOError:
+                break
+        received = b""
+        lines = [b"%d:%s\n" % (number, b"y" * 400_000) for number in range(2)]
+        for line in (*lines, b"last\n"):
+            while not select.select([], [ours], [], 0)[1]:
+                received += theirs.recv(65536)
+            write(line)
+        ours.close()
+        while chunk := theirs.recv(65536):
+            received += chunk
+        first, second, last = received.lstrip(b"x").split(b"\n")[:-1]
+        assert lines[0].startswith(first)
+        assert lines[1].startswith(second)
+        assert len(first) < len(lines[0]) - 1
+        assert last == b"last"
+
+
 def test_a_full_pipe_loses_the_line_and_holds_nobody_up():
     script = (
         "import os, sys\nfrom fastext.logs import Log\nlog = Log('info')\n"
@@ -173,6 +250,17 @@ def test_the_log_may_be_a_file(start, appconfig, tmp_path):
     assert path.read_bytes().startswith(b"before\n[appconfig agent] ")
     assert program.stop() == 0
     assert program.log == ""
+
+
+@pytest.mark.parametrize("path", ["pipe", "/dev/full"])
+def test_what_is_no_file_does_not_hold_up_the_start(start, appconfig, lambda_api, tmp_path, path):
+    os.mkfifo(tmp_path / "pipe")
+    program = start(AWS_LAMBDA_RUNTIME_API=lambda_api.address, AWS_ENDPOINT_URL=appconfig.url,
+                    LOG_PATH=str(tmp_path / path))  # fmt: skip
+    lambda_api.wait_next(1)
+    assert program.get().content == FLAGS
+    if path == "pipe":
+        program.wait_for_log("WARN LOG_PATH: .*No such device.*; the log goes to standard error")
 
 
 def test_a_file_that_cannot_be_written_leaves_standard_error(start, appconfig, tmp_path):

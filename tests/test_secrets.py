@@ -59,6 +59,13 @@ SCENARIOS = {
     "header fields for the proxy that are none": {"PROXY_HEADERS": CANARY},
     "a manifest": {"MANIFEST": json.dumps(MANIFEST), "AWS_ENDPOINT_URL_STS": "{sts}"},
     "a manifest that is cut off": {"MANIFEST": json.dumps(MANIFEST)[:-2]},
+    "a manifest behind a stray quote": {"MANIFEST": f"'{json.dumps(MANIFEST)}'"},
+    "a manifest in a list": {"MANIFEST": json.dumps([MANIFEST])},
+    "a manifest that could be three names": {"MANIFEST": f'[{{"a":"b","c":"{CANARY}"}}]'},
+    "a manifest that is no JSON": {"MANIFEST": f"{NAME}: credentials: roleExternalId: {CANARY}"},
+    "an endpoint of another scheme": {"SERVICE_ENDPOINT": f"ftp://{CANARY}:{CANARY}@{CANARY}@h"},
+    "an endpoint that is cut off": {"SERVICE_ENDPOINT": f"{CANARY}:{CANARY}@"},
+    "an endpoint with a password": {"SERVICE_ENDPOINT": f"http://{CANARY}:{CANARY}@127.0.0.1:1"},
     "a manifest of another form": {"MANIFEST": json.dumps({NAME: {"credentials": {
         "roleArn": ROLE, "roleExternalId": [CANARY], CANARY: 1, "credentialsDuration": 5}}})},
     "credentials of a container": {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
@@ -74,7 +81,7 @@ SCENARIOS = {
 # Where the service's own faults are played.
 FAULTY = ("all is well", "by botocore")
 # Where it is not reached, and all that can be waited for is the end of the time-out.
-UNREACHED = ("credentials", "the same", "a proxy that is not", "a role by")
+UNREACHED = ("credentials", "the same", "a proxy that is not", "a role by", "an endpoint with")
 
 FAULTS = (
     Status(403, "AccessDeniedException"),

@@ -123,6 +123,16 @@ def test_a_bad_secret_is_not_shown(name, value):
 
 
 @pytest.mark.parametrize(
+    ("value", "shown"),
+    [("ftp://u:secret@h", "ftp://***@h"), ("u:secret@h", "***@h"),
+     ("ftp://u:secret@secret@h/p", "ftp://***@h/p"), ("http://u:secret/x@h:y", "http://***@h:y")],
+)  # fmt: skip
+def test_of_a_bad_url_no_user_and_no_password_is_shown(value, shown):
+    (problem,) = read(SERVICE_ENDPOINT=value).problems
+    assert problem.startswith(f"{LAMBDA_PREFIX}SERVICE_ENDPOINT: '{shown}' is not ")
+
+
+@pytest.mark.parametrize(
     "url",
     ["http://h", "https://u:p@h:1/", "HTTP://[::1]:3128", "http://[::1]", "http://h:/p?q"],
 )  # fmt: skip

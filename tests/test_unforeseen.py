@@ -138,6 +138,17 @@ def test_whatever_fails_at_the_start_events_are_followed_and_requests_answered(
     assert program.wait() == 0
 
 
+def test_what_is_left_logs_in_json_where_lambda_wants_that(extension, failing, lambda_api):
+    failing.set("extension:Extension.__init__")
+    program = extension(AWS_LAMBDA_LOG_FORMAT="JSON")
+    lambda_api.wait_next(1)
+    lambda_api.shutdown()
+    assert program.wait() == 0
+    *_, last = [json.loads(line) for line in program.log.splitlines()]
+    assert (last["level"], last["logger"]) == ("FATAL", "appconfig agent")
+    assert "unforeseen" in last["message"]
+
+
 def test_what_fails_in_the_last_moment_does_not_keep_the_process(
     extension, failing, appconfig, lambda_api
 ):

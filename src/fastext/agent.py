@@ -17,7 +17,7 @@ from fastext.cache import Cache
 from fastext.charges import Charges, CountedClient
 from fastext.document import BACKUP, SNAPSHOT, Document, Key, key_text, read_document
 from fastext.errors import FastextError, ManifestError, RequestError
-from fastext.files import write_whole
+from fastext.files import read_regular, write_whole
 from fastext.late_client import LateClient
 from fastext.local import LocalFiles
 from fastext.logs import Log
@@ -27,7 +27,13 @@ from fastext.session import ConfigurationSession, DataClient
 from fastext.settings import Role, Settings
 from fastext.workers import Errands
 
+# The bound of a configuration that AWS AppConfig keeps itself is 2 MB by default.
+MAX_MANIFEST_BYTES = 8 * 1024 * 1024
+
 _NO_ENTRY = Entry()
+
+# What names of configurations are made of, nearly always.
+_OF_NAMES = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/%")
 
 
 class Agent:
@@ -162,20 +168,19 @@ class Agent:
 
     def _read_manifest(self, source: str) -> None:
         """Read MANIFEST: the manifest itself, its file, or the configuration that it is."""
-        if not source.startswith(("{", "file:")):
+        file = source.startswith("file:")
+        if not (file or _is_manifest(source)):
             try:
                 self._followed = parse_configuration(source)
             except RequestError as fault:
-                self._log.error(f"MANIFEST: {source!r}: {fault.message}; there is no manifest")
+                # What is none may be anything, a secret as well.
+                shown = repr(source) if set(source) <= _OF_NAMES else "its value"
+                self._log.error(f"MANIFEST: {shown}: {fault.message}; there is no manifest")
             if self._followed is None or not self._settings.wait_on_manifest:
                 self._settled.set()
             return
         try:
-            if source.startswith("file:"):
-                with open(file_of(source), "rb") as file:
-                    self._adopt(file.read())
-            else:
-                self._adopt(source)
+            self._adopt(read_regular(file_of(source), MAX_MANIFEST_BYTES) if file else source)
         except (OSError, ManifestError) as fault:
             self._log.error(f"MANIFEST: {fault}; there is no manifest")
         self._settled.set()
@@ -240,3 +245,8 @@ def file_of(source: str) -> str:
     """The path in `file:/path` or `file:///path`."""
     path = source.removeprefix("file:")
     return path.removeprefix("//") if path.startswith("///") else path
+
+
+def _is_manifest(source: str) -> bool:
+    """Whether it can only be meant as JSON, however wrong: names have no such characters."""
+    return any(sign in source for sign in '{["')

@@ -1,7 +1,7 @@
 """The composition root: builds everything, and is the life of the process from top to bottom.
 
     startup has listened and registered
-    -> settings, log -> event loop, server: serving -> prefetch, within its budget
+    -> settings, log -> event loop, server: serving -> prefetch, or what time it has
     -> Lambda: next event, again and again -> INVOKE: refresh what is due
                                            -> SHUTDOWN: answer what is ready, exit 0
     -> agent:  timers refresh -> SIGTERM or SIGINT: the same end
@@ -10,6 +10,7 @@ Two threads live in Lambda: this one runs the loop, and one that asks for events
 whatever happens to the loop, Lambda is answered. Workers come and go for calls to AWS.
 """
 
+import _thread
 import asyncio
 import contextlib
 import gc
@@ -42,19 +43,22 @@ from fastext.request import WholeRequests
 from fastext.response import Date
 from fastext.session import ConfigurationSession, DataClient
 from fastext.settings import Settings
-from fastext.startup import BACKLOG, INVOKE, Start, is_loopback, listen
+from fastext.startup import BACKLOG, INVOKE, Start, is_loopback
 from fastext.status import Status
 from fastext.workers import Workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
+
     from fastext.access import Access
     from fastext.agent import Agent
     from fastext.console import Console
     from fastext.hosts import Hosts
 
-# Lambda's Init may take 10 s for everything; the prefetch takes its poll time-out, or this.
-LONGEST_PREFETCH_S = 8.0
+# From registration on the first `next` waits so long for the prefetch. Lambda's SHUTDOWN comes by
+# `next` alone, and two seconds after it the process is killed.
+LONGEST_PREFETCH_S = 1.5
 
 # How long INVOKE's refresh may keep us from asking for the next event. A refresh in the Region
 # takes 20 to 140 ms; one that takes longer goes on when the sandbox thaws. To ask at once would
@@ -64,6 +68,9 @@ REFRESH_GRACE_S = 0.25
 
 # Replies that are ready are sent before the end, but Lambda gives two seconds for everything.
 LONGEST_FAREWELL_S = 0.2
+
+# The symbols that AWS does not publish are a few dozen.
+MAX_SYMBOLS_BYTES = 1024 * 1024
 
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
@@ -165,7 +172,6 @@ class Extension:
         self._lane = Lane(handler.lookup, accept, date, broken, allowed) if laned else None
         self._server = Server(loop, handler, max_connections(), date, self._lane)
         self._listener = Listener(loop, self._server, BACKLOG)
-        self._events = threading.Thread(target=self._follow_events, name="events", daemon=True)
 
     def run(self) -> None:
         """Live until the end. Raises what a start has failed for."""
@@ -183,20 +189,26 @@ class Extension:
             self._loop.add_signal_handler(signum, self._ended.set)
         if self._agent is not None:
             self._agent.begin(self._ion_symbols)
-        await self._serve()
+        await self._serve(self._start.sockets)
         serving_at = time.monotonic()
         # A signal ends a start as it ends everything else.
         ended = asyncio.ensure_future(self._ended.wait())
         prefetched = asyncio.ensure_future(self._prefetch())
-        await asyncio.wait({ended, prefetched}, return_when=asyncio.FIRST_COMPLETED)
+        left_s = max(self._start.registered_at + LONGEST_PREFETCH_S - serving_at, 0.0)
+        await asyncio.wait({ended, prefetched}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
         try:
-            if prefetched.done():
-                prefetched.result()
+            if not (prefetched.done() or ended.done()):
+                longest = duration(LONGEST_PREFETCH_S)
+                self._log.warn(
+                    f"some configurations are not prefetched within {longest}; "
+                    "their retrieval goes on"
+                )
             self._settle(serving_at)
         except Exception as fault:  # nothing that serving depends on
             self._log.exception("the start", fault)
         if self._start.api is not None:
-            self._events.start()
+            # Not by `threading`, which waits for a thread that may have died for want of memory.
+            _thread.start_new_thread(self._follow_events, ())
         await ended
         await self._farewell()
 
@@ -211,9 +223,9 @@ class Extension:
 
     # -- serving
 
-    async def _serve(self) -> None:
+    async def _serve(self, opened: "list[_socket.socket]") -> None:
         # Duplicates: should the loop break, `last_resort` still has sockets to answer on.
-        sockets = [socket.socket(fileno=os.dup(raw.fileno())) for raw in self._start.sockets]
+        sockets = [socket.socket(fileno=os.dup(raw.fileno())) for raw in opened]
         await self._listener.start(sockets)
         if sockets:
             self._log.info(f"serving on {shown_host(self._start.host)}:{self._start.port}")
@@ -224,10 +236,11 @@ class Extension:
                 )
 
     async def _serve_again(self) -> None:
-        """Try the port once more, where it was taken at the start."""
+        """Try the port once more, where it was taken at the start, on one address or on all."""
         try:
-            self._start.sockets = listen(self._start.port, self._start.host, [])
-            await self._serve()
+            await self._serve(self._start.listen_again())
+            for problem in self._start.problems:
+                self._log.warn(problem)
         except PortTaken as fault:
             self._log.debug(fault.message)
 
@@ -235,11 +248,11 @@ class Extension:
         """What FASTEXT_ION_SYMBOLS says, read when the first Ion document arrives."""
         path = self._settings.ion_symbols
         if self._symbols is None and path:
+            from fastext.files import read_regular
             from fastext.ion import parse_symbols
 
             try:
-                with open(path, "rb") as file:
-                    self._symbols = parse_symbols(file.read())
+                self._symbols = parse_symbols(read_regular(path, MAX_SYMBOLS_BYTES))
             except (OSError, ValueError) as fault:
                 self._log.error(f"FASTEXT_ION_SYMBOLS: '{path}' {fault}; it is not used")
         self._symbols = self._symbols or {}
@@ -261,29 +274,26 @@ class Extension:
 
     async def _prefetch(self) -> None:
         try:
+            await self._retrieve_first()
+        except Exception as fault:  # nothing that serving depends on
+            self._log.exception("the prefetch", fault)
+
+    async def _retrieve_first(self) -> None:
+        try:
             # The loop's thread imports all it will need before workers import.
             import orjson  # noqa: F401
         finally:
             self._head_start.imported.set()
         for problem in self._head_start.problems:
             self._log.warn(problem)
-        begun_at = time.monotonic()
         keys = self._head_start.keys
         if self._agent is None:
             retrievals = self._poller.prefetch(keys)
         else:
             files = self._agent.local_keys() if self._files_wanted else []
             retrievals = await self._agent.prefetch([*keys, *files])
-        if not retrievals:
-            return
-        budget_s = min(self._settings.poll_timeout_s, LONGEST_PREFETCH_S)
-        left_s = max(budget_s - (time.monotonic() - begun_at), 0.0)
-        _, pending = await asyncio.wait(retrievals, timeout=left_s)
-        if pending:
-            self._log.warn(
-                f"{len(pending)} of {len(retrievals)} configurations are not prefetched within "
-                f"{duration(budget_s)}; their retrieval goes on"
-            )
+        if retrievals:
+            await asyncio.wait(retrievals)
 
     # -- Lambda's events
 
@@ -318,7 +328,7 @@ class Extension:
         refreshed.wait(REFRESH_GRACE_S)
 
     def _refresh(self, refreshed: threading.Event) -> None:
-        if not self._listener.listening:
+        if not self._start.listens:
             self._loop.create_task(self._serve_again())
         pending = set(self._poller.refresh_due())
         if not pending:

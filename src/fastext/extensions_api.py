@@ -7,6 +7,7 @@ Source: AWS Lambda developer guide, "Using the Lambda Extensions API to create e
 """
 
 import _socket
+import time
 
 from fastext.errors import ExtensionsApiError
 
@@ -18,6 +19,9 @@ _PATH = "/2020-01-01/extension/"
 
 # An event is a few hundred bytes; more is not an answer of this API.
 MAX_ANSWER_BYTES = 1024 * 1024
+
+# From its first byte on an answer of the same machine is complete within this.
+LONGEST_ANSWER_S = 2.0
 
 
 class Answer:
@@ -34,9 +38,9 @@ class Answer:
 class ExtensionsApi:
     """The calls of one extension to the API at `address`, "host:port".
 
-    One connection is kept between calls, and replaced once when it turns out to be dead. No call
-    has a time-out: `next` blocks for as long as the sandbox is idle or frozen, and the others
-    are answered by the same host at once or not at all.
+    One connection is kept between calls, and replaced once when it turns out to be dead. Nothing
+    limits the wait for an answer's first byte: `next` blocks for as long as the sandbox is idle or
+    frozen. What has begun must end within LONGEST_ANSWER_S.
 
     Every method raises ExtensionsApiError.
     """
@@ -47,6 +51,7 @@ class ExtensionsApi:
         self._port = int(port)
         self._address = address
         self._socket: _socket.socket | None = None
+        self._ends_at = 0.0  # when the answer that has begun must have ended
         self._identifier = ""
 
     def register(self, name: str, events: "Iterable[str]") -> None:
@@ -96,7 +101,7 @@ class ExtensionsApi:
         ).encode("latin-1", "replace") + body
         try:
             answer = self._exchange(request)
-        except (OSError, ValueError) as fault:
+        except (OSError, ValueError, EOFError) as fault:
             self.close()
             raise ExtensionsApiError(f"{path}: no answer: {fault}") from fault
         if answer.status not in (200, 202):
@@ -125,39 +130,88 @@ class ExtensionsApi:
         self._socket = _socket.socket(family, _socket.SOCK_STREAM)
         self._socket.connect((self._host, self._port))
         self._socket.sendall(request)
-        return self._read(self._socket.recv(65536))
+        return self._read(b"")
 
     def _read(self, data: bytes) -> Answer:
-        """The answer that begins with `data`. Raises ValueError for what is not HTTP."""
+        """The answer that begins with `data`. Raises ValueError for what is none."""
         assert self._socket is not None
-        while b"\r\n\r\n" not in data:
-            data += self._more(data)
-        head, _, content = data.partition(b"\r\n\r\n")
-        status, fields = read_head(head.decode("latin-1"))
-        if fields.get("transfer-encoding", "").lower() == "chunked":
-            while not content.endswith(b"0\r\n\r\n"):
-                content += self._more(content)
-            content = unchunk(content)
-        elif "content-length" in fields:
-            length = int(fields["content-length"])
-            while len(content) < length:
-                content += self._more(content)
-        elif status not in (204, 304):
-            more = self._socket.recv(65536)
-            while more and len(content) < MAX_ANSWER_BYTES:
-                content += more
-                more = self._socket.recv(65536)
-            self.close()
-        if fields.get("connection", "").lower() == "close":
+        status = 0
+        while status < 200:  # what is informational has the answer behind it, at any time
+            data = data or self._socket.recv(65536)
+            self._ends_at = time.monotonic() + LONGEST_ANSWER_S
+            while b"\r\n\r\n" not in data:
+                if not data.startswith(b"HTTP/"[: len(data)]):
+                    raise ValueError("it is not HTTP")
+                data = self._more(data)
+            head, _, data = data.partition(b"\r\n\r\n")
+            status, fields = read_head(head.decode("latin-1"))
+        coding, length = fields.get("transfer-encoding"), fields.get("content-length")
+        closes = fields.get("connection", "").lower() == "close"
+        if coding is not None:
+            if coding.lower() != "chunked":
+                raise ValueError(f"its coding is not known: {coding}")
+            content, data = self._read_chunks(data)
+        elif length is not None:
+            data = self._at_least(_number(length, 10), data)
+            content, data = data[: int(length)], data[int(length) :]
+        elif status in (204, 304):
+            content = b""
+        elif closes:
+            content, data = self._read_rest(data), b""
+        else:  # the end would never be seen
+            raise ValueError(f"status {status}, and no length")
+        if closes or data:  # nothing was asked for that could come behind an answer
             self.close()
         return Answer(status, fields, content)
 
+    def _read_chunks(self, data: bytes) -> "tuple[bytes, bytes]":
+        """Content in the chunked coding (RFC 9112 section 7.1), and what is behind it."""
+        content = b""
+        while True:
+            while b"\r\n" not in data:
+                data = self._more(data)
+            size, _, data = data.partition(b"\r\n")
+            length = _number(size.partition(b";")[0].strip().decode("latin-1"), 16)
+            if not length:
+                break
+            if len(content) + length > MAX_ANSWER_BYTES:
+                raise ValueError("it is too long")
+            data = self._at_least(length + 2, data)
+            content += data[:length]
+            if data[length : length + 2] != b"\r\n":
+                raise ValueError("a chunk is longer than it says")
+            data = data[length + 2 :]
+        # Trailer fields, if any, end with an empty line as a head does.
+        data = b"\r\n" + data
+        while b"\r\n\r\n" not in data:
+            data = self._more(data)
+        return content, data.partition(b"\r\n\r\n")[2]
+
+    def _read_rest(self, data: bytes) -> bytes:
+        """Content that ends with the connection."""
+        try:
+            while True:
+                data = self._more(data)
+        except EOFError:
+            return data
+
+    def _at_least(self, length: int, data: bytes) -> bytes:
+        while len(data) < length:
+            data = self._more(data)
+        return data
+
     def _more(self, data: bytes) -> bytes:
+        """`data` and what comes next. Raises EOFError where the connection has ended."""
         assert self._socket is not None
-        more = self._socket.recv(65536) if len(data) < MAX_ANSWER_BYTES else b""
+        left_s = self._ends_at - time.monotonic()
+        if left_s <= 0 or len(data) > MAX_ANSWER_BYTES:
+            raise ValueError("it has no end")
+        self._socket.settimeout(left_s)
+        more = self._socket.recv(65536)
+        self._socket.settimeout(None)
         if not more:
-            raise ValueError("the connection was closed in the middle of the answer")
-        return more
+            raise EOFError("the connection was closed in the middle of it")
+        return data + more
 
 
 def read_head(head: str) -> "tuple[int, dict[str, str]]":
@@ -165,30 +219,42 @@ def read_head(head: str) -> "tuple[int, dict[str, str]]":
     lines = head.split("\r\n")
     version, _, rest = lines[0].partition(" ")
     status = rest[:3]
-    if not version.startswith("HTTP/1.") or not status.isdecimal():
-        raise ValueError("the answer is not HTTP")
-    fields = {}
+    if not version.startswith("HTTP/1.") or not status.isdecimal() or not status >= "100":
+        raise ValueError("it is not HTTP")
+    # HTTP/1.0 closes unless it says otherwise.
+    fields = {"connection": "close"} if version == "HTTP/1.0" else {}
     for line in lines[1:]:
         name, _, value = line.partition(":")
         fields[name.lower()] = value.strip()
     return int(status), fields
 
 
-def unchunk(content: bytes) -> bytes:
-    """Content without its chunked coding (RFC 9112 section 7.1). Raises ValueError."""
-    whole = b""
-    while content:
-        size, _, rest = content.partition(b"\r\n")
-        length = int(size.partition(b";")[0], 16)
-        if length == 0:
-            return whole
-        whole += rest[:length]
-        content = rest[length + 2 :]
-    raise ValueError("the chunked content has no end")
+def _number(text: str, base: int) -> int:
+    """A length, without the signs and spaces that Python's int would take. Raises ValueError."""
+    if not text.isalnum():
+        raise ValueError(f"it has no length but {text!r}")
+    return int(text, base)
 
 
 def member(content: bytes, name: bytes) -> str:
-    """A string member of a flat JSON object, read without a JSON module; "" where it is not."""
-    _, found, rest = content.partition(b'"' + name + b'"')
-    value = rest.lstrip(b" :").partition(b'"')[2].partition(b'"')[0] if found else b""
-    return value.decode("utf-8", "replace")
+    """A string member of a JSON object, read without a JSON module; "" where there is none.
+
+    What is within a member or within a string is none; escapes are left as they are.
+    """
+    depth, key, between = 0, b"", b""
+    text: list[bytes] | None = None  # the string that has begun
+    for piece in content.split(b'"')[:-1]:  # a quotation mark is behind each
+        if text is None:
+            between = piece.strip()
+            depth += between.count(b"{") + between.count(b"[")
+            depth -= between.count(b"}") + between.count(b"]")
+            text = []
+            continue
+        text.append(piece)
+        if (len(piece) - len(piece.rstrip(b"\\"))) % 2:
+            continue  # the quotation mark behind it is escaped
+        string, text = b'"'.join(text), None
+        if depth == 1 and between == b":" and key == name:
+            return string.decode("utf-8", "replace")
+        key = string if depth == 1 and between != b":" else b""
+    return ""

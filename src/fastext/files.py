@@ -1,7 +1,10 @@
-"""Files that are written whole or not at all, and can be read by their owner alone."""
+"""Files: written whole or not at all, for their owner alone; read if they are files at all."""
 
 import contextlib
+import errno
 import os
+import stat
+from typing import BinaryIO
 
 
 def write_whole(path: str, content: bytes, within: str = "") -> None:
@@ -30,8 +33,32 @@ def write_whole(path: str, content: bytes, within: str = "") -> None:
         raise
 
 
-def check_within(folder: str, root: str) -> None:
-    """Raises OSError unless `folder`, as far as it exists, really lies in `root`."""
+def open_regular(path: str, within: str = "") -> BinaryIO:
+    """Open a file for reading, if it is one: neither a pipe nor a device. Raises OSError.
+
+    Where `within` is given, it must truly lie in that folder, whatever symbolic links say.
+    """
+    if within:
+        check_within(path, within)
+    # Without waiting for a writer, should it be a pipe.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: str, most: int) -> bytes:
+    """The content of such a file, of at most so many bytes. Raises OSError."""
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most} bytes", path)
+    return content
+
+
+def check_within(path: str, root: str) -> None:
+    """Raises OSError unless `path`, as far as it exists, really lies in `root`."""
     real_root = os.path.realpath(root)
-    if os.path.commonpath([os.path.realpath(folder), real_root]) != real_root:
-        raise PermissionError(f"'{folder}' leads out of '{root}'")
+    if os.path.commonpath([os.path.realpath(path), real_root]) != real_root:
+        raise PermissionError(errno.EPERM, f"it leads out of '{root}'", path)

@@ -17,11 +17,14 @@ FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
 
 
-def stay(api: ExtensionsApi, sockets: "list[_socket.socket]", why: str) -> int:
-    """Answer events until SHUTDOWN, and requests with a 500 that says `why`; the exit status."""
-    sys.stderr.write(
-        f"[appconfig agent] FATAL fastext cannot run, and answers every request with 500: {why!r}\n"
-    )
+def stay(
+    api: ExtensionsApi, sockets: "list[_socket.socket]", why: str, log_format: str = ""
+) -> int:
+    """Answer events until SHUTDOWN, and requests with a 500 that says `why`; the exit status.
+
+    `log_format` is what Lambda says of it.
+    """
+    say(f"fastext cannot run, and answers every request with 500: {why!r:.1000}", log_format)
     for sock in sockets:
         try:
             _thread.start_new_thread(refuse, (sock, why))
@@ -38,6 +41,19 @@ def stay(api: ExtensionsApi, sockets: "list[_socket.socket]", why: str) -> int:
         pause_s = FIRST_RETRY_S
         if member(event, b"eventType") == "SHUTDOWN":
             return 0
+
+
+def say(message: str, log_format: str) -> None:
+    """A line of the log at FATAL, of printable text; in JSON where Lambda wants that."""
+    line = f"[appconfig agent] FATAL {message}"
+    if log_format.upper() == "JSON":
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        escaped = message.translate({34: '\\"', 92: "\\\\"})
+        line = (
+            f'{{"timestamp":"{stamp}","level":"FATAL","logger":"appconfig agent",'
+            f'"message":"{escaped}"}}'
+        )
+    sys.stderr.write(f"{line}\n")
 
 
 def refuse(listening: _socket.socket, why: str) -> None:

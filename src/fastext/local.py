@@ -8,7 +8,7 @@ A file is named by its configuration and its content type:
     app:env:profile.application%ion%type=AWS...     application/ion;type=AWS...
 
 Where a file system does not take a colon, `%3A` stands for it, and in the same way `%2F` for a
-slash in a name.
+slash in a name. Files alone are served, and none that a symbolic link fetches from elsewhere.
 
 Source: AWS AppConfig user guide, "Using AWS AppConfig Agent for local development".
 """
@@ -18,6 +18,7 @@ import os
 from fastext.deadline import Deadline
 from fastext.document import DEFAULT_CONTENT_TYPE, Key, key_text
 from fastext.errors import InvalidUpstreamRequest, NotFound, Unavailable
+from fastext.files import open_regular
 from fastext.session import Retrieved
 
 # What stands for a content type of its own; all others are written as type%subtype.
@@ -50,7 +51,7 @@ class LocalFiles:
         seen, _, name = token.partition("\n")
         path, content_type = self._find(name)
         try:
-            with open(path, "rb") as file:
+            with open_regular(path, self._folder) as file:
                 about = os.fstat(file.fileno())
                 now = f"{path}:{about.st_ino}:{about.st_size}:{about.st_mtime_ns}"
                 now = now.replace("\n", " ")

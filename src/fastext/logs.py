@@ -32,41 +32,49 @@ _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x
 }
 _JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _ESCAPES} | {ord('"'): '\\"', ord("\\"): "\\\\"}
 
-# What a pipe takes whole, or says that it does not take (POSIX, PIPE_BUF on Linux).
-_PIPE_BYTES = 4096
+# What a pipe takes whole, or says that it does not take (POSIX, PIPE_BUF on Linux); one byte of it
+# may have to end the line before.
+LONGEST_LINE_BYTES = 4096 - 1
 
 
-def write_stderr(line: bytes) -> None:
-    """Write `line` to standard error, or as much of it as there is room for.
+class Writer:
+    """Writes lines to a descriptor, or as much of each as there is room for.
 
-    A reader that has stopped must not stop us, and a closed pipe must not end us: what does not
-    fit is lost, because there is nowhere else to say so.
+    A reader that has stopped must not stop us, and a closed pipe or a full disk must not end us:
+    what does not fit is lost, because there is nowhere else to say so.
     """
-    room = select.poll()
-    room.register(2, select.POLLOUT)
-    try:
-        while line and room.poll(0):
-            line = line[os.write(2, line[:_PIPE_BYTES]) :]
-    except OSError:
-        return
+
+    __slots__ = ("_begin", "_descriptor")
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._begin = b""  # a line's end, where the last line was cut off
+
+    def __call__(self, line: bytes) -> None:
+        room = select.poll()
+        room.register(self._descriptor, select.POLLOUT)
+        try:
+            if room.poll(0):
+                whole = self._begin + line
+                written = os.write(self._descriptor, whole)
+                self._begin = b"" if whole[:written].endswith(b"\n") else b"\n"
+        except OSError:
+            return
 
 
-def file_writer(path: str) -> Callable[[bytes], None]:
+def file_writer(path: str) -> Writer:
     """What appends lines to a file, which is made if it is missing. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def write(line: bytes) -> None:
-        with contextlib.suppress(OSError):  # a full disk must not end us
-            os.write(descriptor, line)
-
-    return write
+    # Without waiting for a reader, should it be a pipe.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    return Writer(os.open(path, flags, 0o600))
 
 
 class Log:
     """A log of events at or above `level` (one of settings.LOG_LEVELS).
 
-    `write` receives one complete line at a time; `now` gives seconds since the epoch. `line_of`
-    makes a line, without its end. `request_id` is that of the current invocation, or empty.
+    `write` receives one complete line at a time; without it standard error does. `now` gives
+    seconds since the epoch. `line_of` makes a line, without its end. `request_id` is that of the
+    current invocation, or empty.
     """
 
     __slots__ = ("_line_of", "_now", "_threshold", "_write", "debugging", "request_id")
@@ -74,12 +82,12 @@ class Log:
     def __init__(
         self,
         level: str,
-        write: Callable[[bytes], None] = write_stderr,
+        write: Callable[[bytes], None] | None = None,
         now: Callable[[], float] = time.time,
         line_of: "Callable[[float, str, str, str], str] | None" = None,
     ) -> None:
         self._threshold = LOG_LEVELS.index(level)
-        self._write = write
+        self._write = write or Writer(2)
         self._now = now
         self._line_of = line_of or text_line
         self.request_id = ""
@@ -119,13 +127,18 @@ class Log:
             return
         # What cannot be told, for want of memory perhaps, must not end what it would tell of.
         with contextlib.suppress(Exception):
-            line = self._line_of(
-                self._now(),
-                LOG_LEVELS[level].upper(),
-                characters(message),
-                characters(self.request_id),
-            )
-            self._write(f"{line}\n".encode())
+            self._write(self._line(LOG_LEVELS[level].upper(), message))
+
+    def _line(self, level: str, message: str) -> bytes:
+        """The event's line, of its message as much as may be in one."""
+        now, request_id = self._now(), characters(self.request_id[:100])
+        shown = message[:LONGEST_LINE_BYTES]
+        while True:
+            text = characters(shown if len(shown) == len(message) else f"{shown}…")
+            line = f"{self._line_of(now, level, text, request_id)}\n".encode()
+            if len(line) <= LONGEST_LINE_BYTES or not shown:
+                return line
+            shown = shown[: len(shown) * 3 // 4]
 
 
 def characters(text: str) -> str:

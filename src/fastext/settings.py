@@ -166,6 +166,13 @@ def _region(text: str) -> str:
     return text
 
 
+def _masked(text: str) -> str:
+    """`text` without what a URL has before an @: a user and a password."""
+    before, at, host = text.rpartition("@")
+    scheme, separator, _ = before.partition("://")
+    return f"{scheme + separator if separator else ''}***@{host}" if at else text
+
+
 def _proxy_headers(text: str) -> tuple[tuple[str, str], ...]:
     """`name: value` pairs; a comma begins a new pair only where a `name:` follows it."""
     pairs: list[tuple[str, str]] = []
@@ -411,7 +418,7 @@ class Settings:
                 try:
                     value = variable.parse(text)
                 except ValueError as fault:
-                    shown = "its value" if variable.secret else f"{text!r}"
+                    shown = "its value" if variable.secret else repr(_masked(text))
                     held = variable.default or "nothing"
                     problems.append(f"{name}: {shown} {fault}; using {held} instead")
             setattr(settings, variable.field, value)

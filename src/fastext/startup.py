@@ -10,6 +10,7 @@ Nothing but built-in modules, `_socket` and three import-free modules of ours is
 reads the list of loaded modules.
 """
 
+import _signal  # type: ignore[import-not-found]
 import _socket
 import gc
 import posix
@@ -56,10 +57,10 @@ class Start:
     """What has happened before the rest of the program was loaded.
 
     `sockets` listen on `port` of `host`, or there are none and `port_fault` says why; `problems`
-    has lines for the log. `api` is the Extensions API, or None outside Lambda; `events` are those
-    that the extension is registered for, and `api_fault` says why it is not. `head_start` holds the
-    retrievals that are under way. Times are in seconds of the monotonic clock;
-    `usual_switch_interval_s` is what holds but during the start.
+    has lines for the log, of addresses that are taken. `api` is the Extensions API, or None outside
+    Lambda; `events` are those that the extension is registered for, and `api_fault` says why it is
+    not. `head_start` holds the retrievals that are under way. Times are in seconds of the monotonic
+    clock; `usual_switch_interval_s` is what holds but during the start.
     """
 
     __slots__ = ("api", "api_fault", "environ", "events", "head_start", "host", "port",
@@ -97,6 +98,22 @@ class Start:
         except PortTaken as fault:
             self.port_fault = fault
 
+    @property
+    def listens(self) -> bool:
+        """Whether it does on all that it should."""
+        return bool(self.sockets) and not self.problems
+
+    def listen_again(self) -> "list[_socket.socket]":
+        """Open what was taken before; the new sockets. Raises PortTaken."""
+        problems: list[str] = []
+        if self.sockets:
+            ipv6 = "::1" if self.host == "localhost" else "::"
+            opened = [listen_on(_socket.AF_INET6, ipv6, self.port)]
+        else:
+            opened = listen(self.port, self.host, problems)
+        self.sockets, self.problems = [*self.sockets, *opened], problems
+        return opened
+
 
 def main() -> int:
     """The command `fastext`. Its exit status; in Lambda it does not return before SHUTDOWN."""
@@ -107,6 +124,8 @@ def main() -> int:
         return in_lambda(environ, ExtensionsApi(address), sys.argv[0].rpartition("/")[2])
     if len(sys.argv) > 1:
         return usage(sys.argv[1:])
+    for signum in (_signal.SIGTERM, _signal.SIGINT):  # until the loop follows them
+        _signal.signal(signum, lambda *_: posix._exit(0))
     start = Start(environ)
     start.listen()
     return go_on(start)
@@ -126,7 +145,8 @@ def in_lambda(environ: "dict[str, str]", api: ExtensionsApi, name: str) -> int:
 
         if not api.registered:
             api.register(name, (INVOKE, SHUTDOWN))
-        return stay(api, sockets, f"{type(fault).__name__}: {fault}")
+        why = f"{type(fault).__name__}: {fault}"
+        return stay(api, sockets, why, environ.get("AWS_LAMBDA_LOG_FORMAT", ""))
 
 
 def go_on(start: Start) -> int:
