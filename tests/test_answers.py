@@ -193,9 +193,19 @@ def test_a_configuration_is_the_one_that_botocore_reads(botocore_reads, interval
 
 
 @pytest.mark.parametrize("interval", ["soon", "", "4.5", "9" * 400, "9" * 5000])
-def test_an_interval_that_is_no_number_is_said(interval):
+def test_an_interval_that_is_no_number_leaves_our_own(interval):
     fields = {"next-poll-configuration-token": "n", "next-poll-interval-in-seconds": interval}
-    with pytest.raises(Unavailable, match="no number of seconds"):
+    got = retrieved(fields, b"x")
+    assert (got.content, got.next_interval_s) == (b"x", 0.0)
+
+
+@pytest.mark.parametrize(("encoding", "taken"), [("gzip", False), ("br", False), ("Identity", True)])
+def test_encoded_content_is_none(encoding, taken):
+    fields = {"next-poll-configuration-token": "n", "content-encoding": encoding}
+    if taken:
+        assert retrieved(fields, b"x").content == b"x"
+        return
+    with pytest.raises(Unavailable, match="the content is encoded"):
         retrieved(fields, b"x")
 
 

@@ -20,10 +20,13 @@ class Endpoint(HTTPServer):
         self.answer = (200, {"AccessKeyId": "AKIA1", "SecretAccessKey": "s", "Token": "t",
                              "Expiration": "2026-01-01T01:00:00Z"})  # fmt: skip
         self.asked = []
+        self.goes_on = threading.Event()
+        self.goes_on.set()
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 self.server.asked.append((self.path, self.headers.get("Authorization")))
+                self.server.goes_on.wait()
                 status, body = self.server.answer
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
@@ -119,6 +122,19 @@ def test_where_they_cannot_be_renewed_they_are_used_until_they_expire(endpoint, 
     clock.now = START + 3601
     with pytest.raises(Unavailable, match=r"no AWS credentials: http://127\.0\.0\.1.* status 500"):
         get(provider)
+
+
+def test_a_renewal_that_hangs_leaves_time_for_the_call(endpoint, clock):
+    provider = container(endpoint, clock)
+    get(provider)
+    endpoint.goes_on.clear()
+    clock.now = START + 3600 - 60
+    deadline = Deadline(2)
+    try:
+        assert provider.get(deadline).access_key == "AKIA1"
+        assert deadline.remaining_s() > 0
+    finally:
+        endpoint.goes_on.set()
 
 
 def test_refused_ones_are_asked_for_anew(endpoint, clock):

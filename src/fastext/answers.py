@@ -69,10 +69,12 @@ def retrieved(fields: "Mapping[str, str]", content: bytes) -> Retrieved:
     next_token = fields.get("next-poll-configuration-token")
     if not next_token:
         raise Unavailable(f"{GET}: the answer lacks 'NextPollConfigurationToken'")
+    if fields.get("content-encoding", "identity").lower() != "identity":
+        raise Unavailable(f"{GET}: the content is encoded, which was not asked for")
     try:
         next_interval_s = float(int(fields.get("next-poll-interval-in-seconds", "0")))
     except (ValueError, OverflowError):
-        raise Unavailable(f"{GET}: 'NextPollIntervalInSeconds' is no number of seconds") from None
+        next_interval_s = 0.0  # then our own interval holds
     return Retrieved(
         content=content,
         content_type=fields.get("content-type", ""),

@@ -9,7 +9,7 @@ Source: AWS SDKs and Tools reference guide, "Container credential provider".
 import time
 
 from fastext.deadline import Deadline
-from fastext.errors import Unavailable
+from fastext.errors import TimedOut, Unavailable
 from fastext.exchange import Origin
 from fastext.signature import signable
 from fastext.tls import Trust
@@ -28,6 +28,9 @@ TRUSTED_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "169.254.170.2", "16
 # Credentials are renewed so long before they expire, as botocore does; if that fails, they are
 # used until they do.
 RENEWED_BEFORE_S = 15 * 60.0
+
+# Of a call's time, what such a renewal may take.
+RENEWAL_PART = 0.25
 
 
 class Credentials:
@@ -101,11 +104,13 @@ class Container:
         left_s = kept.expires_at - self._now() if kept and kept.expires_at else 0.0
         if kept is not None and (kept.expires_at is None or left_s > RENEWED_BEFORE_S):
             return kept
-        try:
+        if kept is None or left_s <= 0:
             self._credentials = self._retrieve(deadline)
-        except Unavailable:
-            if kept is None or left_s <= 0:
-                raise
+            return self._credentials
+        try:
+            # Where it hangs, there is still time for the call that the credentials are for.
+            self._credentials = self._retrieve(Deadline(deadline.remaining_s() * RENEWAL_PART))
+        except (Unavailable, TimedOut):
             return kept
         return self._credentials
 

@@ -41,6 +41,10 @@ CONNECT_TIMEOUT_S = 1.0
 TRUSTED_IDLE_S = 20.0
 
 
+# As of the other client (exchange.py): more is no answer of AWS.
+MAX_CONTENT_BYTES = 64 * 1024 * 1024
+PIECE_BYTES = 64 * 1024
+
 # What tells where the content of an HTTP/1.1 answer ends (RFC 9112 section 6.3). Without either the
 # end of the connection would, and AWS never means that. Some statuses have no content.
 FRAMING = frozenset({"content-length", "transfer-encoding"})
@@ -188,7 +192,9 @@ class Transport:
                 retries=False,
                 redirect=False,
                 decode_content=False,
+                preload_content=False,
             )
+            content = content_of(answer)
         finally:
             _call.deadline = None
         # A connection that ends in the middle of the head looks to http.client like a head that is
@@ -198,7 +204,7 @@ class Transport:
         framed = answer.status in UNFRAMED or FRAMING.intersection(fields)
         if answer.version == 11 and not framed:
             raise ProtocolError("the head of the answer is not complete")
-        return Answer(answer.status, fields, answer.data)
+        return Answer(answer.status, fields, content)
 
     def _manager(self, proxy: str | None) -> urllib3.PoolManager:
         with self._lock:
@@ -222,6 +228,24 @@ class Transport:
             )
         manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
         return manager
+
+
+def content_of(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """The whole content, as it came. Raises ProtocolError where it is too much."""
+    declared = getattr(answer, "length_remaining", None)
+    if declared is not None and declared <= MAX_CONTENT_BYTES:
+        return answer.read()
+    content = bytearray()
+    if declared is None:
+        for piece in answer.stream(PIECE_BYTES):
+            content += piece
+            if len(content) > MAX_CONTENT_BYTES:
+                break
+        else:
+            return bytes(content)
+    answer.close()
+    size = declared or f"over {MAX_CONTENT_BYTES}"
+    raise ProtocolError(f"{size} bytes of content; {MAX_CONTENT_BYTES} are accepted")
 
 
 def credentials_of(proxy: str) -> dict[str, str]:
