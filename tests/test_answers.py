@@ -199,7 +199,9 @@ def test_an_interval_that_is_no_number_leaves_our_own(interval):
     assert (got.content, got.next_interval_s) == (b"x", 0.0)
 
 
-@pytest.mark.parametrize(("encoding", "taken"), [("gzip", False), ("br", False), ("Identity", True)])
+@pytest.mark.parametrize(
+    ("encoding", "taken"), [("gzip", False), ("br", False), ("Identity", True)]
+)
 def test_encoded_content_is_none(encoding, taken):
     fields = {"next-poll-configuration-token": "n", "content-encoding": encoding}
     if taken:
