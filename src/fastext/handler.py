@@ -114,13 +114,14 @@ class Handler:
     def lookup(self, target: bytes, fields: Fields = ()) -> Reply | None:
         """The reply to a GET of `target`, or None where it must be fetched first; never raises."""
         try:
-            path = origin_form(target)
-            if path.partition(b"?")[0] == b"/ping":
-                return self._ping
-            if path == b"/status" or path.startswith(b"/status?"):
-                return response.json(200, self._status(), NO_STORE, fleeting=True)
-            if self._console is not None and self._console.serves(path):
-                return self._console.lookup(path)
+            path = target if target.startswith(b"/") else origin_form(target)
+            if not path.startswith(b"/applications/"):
+                if path.partition(b"?")[0] == b"/ping":
+                    return self._ping
+                if path.partition(b"?")[0] == b"/status":
+                    return response.json(200, self._status(), NO_STORE, fleeting=True)
+                if self._console is not None and self._console.serves(path):
+                    return self._console.lookup(path)
             route = parse_target(path)
             document = self._cache.get(route.key)
             if document is None or (route.flags and not document.flags_at_once):

@@ -111,9 +111,10 @@ class Reply:
         self.freshness = freshness
         self.varies = varies
         self.own_bytes = 0 if shared else len(body)
+        self.head = STATUS_LINES[status] + fields
         # A 304 has the length of what it does not send, or none (RFC 9110 section 8.6).
-        length = b"" if status == NOT_MODIFIED else b"Content-Length: %d\r\n" % len(body)
-        self.head = b"%b%b%b" % (STATUS_LINES[status], fields, length)
+        if status != NOT_MODIFIED:
+            self.head += b"Content-Length: %d\r\n" % len(body)
         self.body = body
 
     def buffers(self, date: bytes, connection: bytes, *, with_body: bool) -> tuple[bytes, ...]:
@@ -123,9 +124,11 @@ class Reply:
         """
         body = self.body if with_body else b""
         age = self.freshness.fields() if self.freshness is not None else b""
+        # A join is twice as quick as a format.
+        head = (self.head, age, b"Date: ", date, b"\r\n", connection, b"\r\n")
         if len(body) <= JOIN_BELOW_BYTES:
-            return (b"%b%bDate: %b\r\n%b\r\n%b" % (self.head, age, date, connection, body),)
-        return (b"%b%bDate: %b\r\n%b\r\n" % (self.head, age, date, connection), body)
+            return (b"".join((*head, body)),)
+        return b"".join(head), body
 
 
 def ok(
@@ -143,7 +146,7 @@ def ok(
         described = document.described = _describe(document, document.content_type)
     if content_type:
         described = _describe(document, content_type)
-    fields = b"%bETag: %b\r\n" % (described, etag)
+    fields = b"".join((described, b"ETag: ", etag, b"\r\n"))
     if varies:
         fields += VARY
     if body is None:
