@@ -2,8 +2,10 @@
 
 import _thread
 import asyncio
+import gc
 import socket
 import threading
+import weakref
 
 import pytest
 from waiting import until
@@ -24,6 +26,32 @@ def test_a_call_s_result_or_error_arrives(loop):
         loop.run_until_complete(workers.submit(lambda _: 1 // 0, 10))
     with pytest.raises(RuntimeError, match="StopIteration"):
         loop.run_until_complete(workers.submit(lambda _: next(iter(())), 10))
+
+
+@pytest.mark.parametrize("fault", [Unavailable, MemoryError])
+def test_a_fault_does_not_hold_what_was_received_before_it(loop, fault):
+    class Content:
+        pass
+
+    seen = []
+
+    def call(_):
+        content = Content()
+        seen.append(weakref.ref(content))
+        try:
+            raise OSError
+        except OSError as reset:
+            raise fault("x") from reset
+
+    gc.disable()
+    try:
+        future = Workers(loop, 1, ready).submit(call, 10)
+        with pytest.raises(fault) as raised:
+            loop.run_until_complete(future)
+        assert seen[0]() is None
+        assert raised.value.__cause__ is None
+    finally:
+        gc.enable()
 
 
 def test_calls_over_the_limit_wait_their_turn(loop):

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
 from fastext.deadline import Deadline
-from fastext.errors import Unavailable
+from fastext.errors import FastextError, Unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +114,11 @@ class _Run(Generic[T]):
             deadline = Deadline(self._timeout_s)
             self._loop.call_soon_threadsafe(self._arm, deadline)
             result = self._call(deadline)
+        except (FastextError, MemoryError) as raised:
+            # Not with the frames that it came through: they hold what was received until then, and
+            # the fault is remembered.
+            raised.__cause__ = raised.__context__ = None
+            self._fault = raised.with_traceback(None)
         except BaseException as raised:
             self._fault = raised
         try:
