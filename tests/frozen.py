@@ -49,6 +49,7 @@ class Sandbox:
         return {
             "LD_PRELOAD": faketime_library(),
             "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+            "NO_FAKE_STAT": "1",  # or Python takes all compiled modules for outdated
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # it stands still while a sandbox is frozen
             "FAKETIME_DONT_RESET": "1",
