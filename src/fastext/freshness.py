@@ -9,19 +9,17 @@ from collections.abc import Callable
 
 from fastext.clock import Moment, elapsed
 
-_NEVER = (-1, -1)
-
 
 class Freshness:
     """Of one configuration; the replies that are ready share it, and ask once a second."""
 
-    __slots__ = ("_attempted", "_fields", "_now", "_seconds", "_verified", "_wait_s", "stale")
+    __slots__ = ("_attempted", "_fields", "_made_at", "_now", "_verified", "_wait_s", "stale")
 
     def __init__(self, now: Callable[[], Moment] = Moment.now) -> None:
         self._now = now
         self._attempted = self._verified = now()
         self._wait_s = 0.0
-        self._seconds = _NEVER
+        self._made_at: Moment | None = None  # as the seconds that had begun
         self._fields = b""
         # The name of the fault that keeps it from being current, or "".
         self.stale = ""
@@ -31,14 +29,14 @@ class Freshness:
         self._attempted = self._verified = at
         self._wait_s = wait_s
         self.stale = ""
-        self._seconds = _NEVER
+        self._made_at = None
 
     def missed(self, at: Moment, wait_s: float, fault: str) -> None:
         """A poll that ended at `at` brought nothing, for `fault`."""
         self._attempted = at
         self._wait_s = wait_s
         self.stale = fault
-        self._seconds = _NEVER
+        self._made_at = None
 
     @property
     def age_s(self) -> float:
@@ -51,15 +49,17 @@ class Freshness:
 
     def fields(self) -> bytes:
         """The field lines, made anew when the second of either clock has changed."""
-        now = self._now()
-        seconds = (int(now.monotonic), int(now.wall))
-        if seconds != self._seconds:
-            lifetime_s = elapsed(self._verified, self._attempted) + self._wait_s
-            self._fields = b"Age: %d\r\nCache-Control: max-age=%d\r\n" % (
-                elapsed(self._verified, now),
-                lifetime_s,
-            )
-            if self.stale:
-                self._fields += b"Fastext-Stale: %b\r\n" % self.stale.encode("ascii")
-            self._seconds = seconds
+        monotonic, wall = now = self._now()
+        if self._made_at is not None:
+            since_monotonic, since_wall = self._made_at
+            if monotonic < since_monotonic + 1 and since_wall <= wall < since_wall + 1:
+                return self._fields
+        lifetime_s = elapsed(self._verified, self._attempted) + self._wait_s
+        self._fields = b"Age: %d\r\nCache-Control: max-age=%d\r\n" % (
+            elapsed(self._verified, now),
+            lifetime_s,
+        )
+        if self.stale:
+            self._fields += b"Fastext-Stale: %b\r\n" % self.stale.encode("ascii")
+        self._made_at = Moment(float(int(monotonic)), float(int(wall)))
         return self._fields
