@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import subprocess
 import sysconfig
 from collections.abc import Iterator
@@ -86,7 +87,7 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         "python_compiler": platform.python_compiler(),
-        "python_flags": sysconfig.get_config_var("CONFIG_ARGS") or "",
+        "python_flags": python_flags(),
         "compiler": _output(["cc", "--version"]).partition("\n")[0],
         "compiler_flags": compiler_flags(),
         "libc": "-".join(platform.libc_ver()),
@@ -95,6 +96,12 @@ def environment() -> dict[str, Any]:
         "commit": _output(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]).strip(),
         "load": os.getloadavg()[0],
     }
+
+
+def python_flags() -> str:
+    """How Python was configured, but for where its files are on this machine."""
+    flags = shlex.split(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return " ".join(flag for flag in flags if "/" not in flag)
 
 
 def compiler_flags() -> str:
