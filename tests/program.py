@@ -19,7 +19,9 @@ FEATURES = "/applications/shop/environments/production/configurations/features"
 # Variables that are given under their own name.
 PLAIN = ("AWS_", "SSL_", "FASTEXT_", "PYTHON", "LD_", "FAKETIME_", "NO_FAKE_STAT")
 _FOREIGN = re.compile(
-    r"AWS_|FASTEXT_(?!MINISTACK)|SSL_CERT|REQUESTS_CA|CURL_CA|.*_proxy$|POLL_|PREFETCH|HTTP_", re.I
+    r"AWS_|FASTEXT_(?!MINISTACK)|SSL_CERT|REQUESTS_CA|CURL_CA|.*_proxy$|POLL_|PREFETCH|HTTP_"
+    "|PYTHONDONTWRITEBYTECODE",  # by which every start compiles all modules
+    re.I,
 )
 
 
