@@ -416,6 +416,27 @@ def test_the_end_of_the_server_closes_kept_connections(world, before):
     assert not world.server.open
 
 
+def test_a_reply_that_is_half_sent_at_the_end_is_sent_whole():
+    """Its connection is on the way to a transport then."""
+    world = World(fast=True)
+    ours, theirs = socket.socketpair()
+
+    async def end():
+        world.listener._adopt(ours.detach(), b"", (b"the rest",), False, True)
+        world.listener.close()
+        await world.listener.adopted(20)
+        world.server.close()
+        await asyncio.wait_for(world.server.all_closed(), 20)
+
+    try:
+        with theirs:
+            world.loop.run_until_complete(end())
+            theirs.settimeout(20)
+            assert theirs.recv(100) == b"the rest"
+    finally:
+        world.end()
+
+
 @pytest.mark.parametrize("before", [0, 1, 2])
 @pytest.mark.parametrize("fields", [b"", CLOSE], ids=["kept", "closing"])
 def test_more_than_the_kernel_takes_at_once(world, before, fields):

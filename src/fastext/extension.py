@@ -349,6 +349,7 @@ class Extension:
         self._listener.close()
         for raw in self._start.sockets:
             raw.close()
+        await self._listener.adopted(LONGEST_FAREWELL_S)
         self._server.close()
         if self._server.open:
             await asyncio.wait({self._server.all_closed()}, timeout=LONGEST_FAREWELL_S)

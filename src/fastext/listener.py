@@ -72,6 +72,11 @@ class Listener:
             self._acceptor.close()
         self._plain, self._sockets = [], []
 
+    async def adopted(self, timeout_s: float) -> None:
+        """Return when connections on the way have their transports: a reply may be half sent."""
+        if self._adopting:
+            await asyncio.wait(self._adopting.values(), timeout=timeout_s)
+
     def _resume(self) -> None:
         if self._acceptor is not None:
             for sock in self._sockets:
