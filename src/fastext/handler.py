@@ -116,9 +116,10 @@ class Handler:
         try:
             path = target if target.startswith(b"/") else origin_form(target)
             if not path.startswith(b"/applications/"):
-                if path.partition(b"?")[0] == b"/ping":
+                resource = path.partition(b"?")[0]
+                if resource == b"/ping":
                     return self._ping
-                if path.partition(b"?")[0] == b"/status":
+                if resource == b"/status":
                     return response.json(200, self._status(), NO_STORE, fleeting=True)
                 if self._console is not None and self._console.serves(path):
                     return self._console.lookup(path)

@@ -41,10 +41,6 @@ class Listener:
                 server.lane, loop, server.open, self._adopt, self._pause, self._admits
             )
 
-    @property
-    def listening(self) -> bool:
-        return bool(self._sockets or self._plain)
-
     async def start(self, sockets: Iterable[socket.socket]) -> None:
         """Accept from these sockets, which listen and do not block."""
         for sock in sockets:
