@@ -17,7 +17,7 @@ FEATURES = "/applications/shop/environments/production/configurations/features"
 
 # What the machine's own environment must not bring into a test.
 # Variables that are given under their own name.
-PLAIN = ("AWS_", "SSL_", "FASTEXT_", "PYTHON", "LD_", "FAKETIME_", "NO_FAKE_STAT")
+PLAIN = ("AWS_", "SSL_", "FASTEXT_", "PYTHON", "LD_", "FAKETIME_", "NO_FAKE_STAT", "MALLOC_")
 _FOREIGN = re.compile(
     r"AWS_|FASTEXT_(?!MINISTACK)|SSL_CERT|REQUESTS_CA|CURL_CA|.*_proxy$|POLL_|PREFETCH|HTTP_"
     "|PYTHONDONTWRITEBYTECODE",  # by which every start compiles all modules

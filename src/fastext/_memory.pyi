@@ -12,6 +12,12 @@ def settle() -> None:
     (malloc_trim(3)).
     """
 
+def check_room(size: int) -> None:
+    """Raises MemoryError unless the process may have `size` bytes (at least 1) more now.
+
+    It asks for addresses alone, which setrlimit(2) limits (RLIMIT_AS); no page is touched.
+    """
+
 @disjoint_base
 class Unraisable:
     """A `sys.unraisablehook` that has `tell` log what was raised where nobody could catch it.

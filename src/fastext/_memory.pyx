@@ -38,12 +38,28 @@ cdef extern from *:
         malloc_trim(0);
     #endif
     }
+
+    /* Whether so many addresses are to be had: what is never touched takes nothing else. */
+    static int has_room(size_t size)
+    {
+        void *place = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (place == MAP_FAILED)
+            return 0;
+        munmap(place, size);
+        return 1;
+    }
     """
     void settle_memory() noexcept
+    bint has_room(size_t size) noexcept
 
 
 def settle():
     settle_memory()
+
+
+def check_room(size_t size):
+    if not has_room(size):
+        raise MemoryError
 
 
 cdef class Unraisable:

@@ -89,6 +89,13 @@ def index_flags(content: bytes) -> FlagIndex | None:
     another thread can do it.
     """
 
+def is_json(content: bytes) -> bool:
+    """Whether `content` is one valid JSON value (RFC 8259), found out without decoding it.
+
+    >>> is_json(b'[1, {"a": null}]'), is_json(b"[1,]")
+    (True, False)
+    """
+
 def select_flags(index: FlagIndex, names: tuple[str, ...]) -> bytes:
     """The flags `names` (distinct, at least one), cut from the document byte for byte.
 

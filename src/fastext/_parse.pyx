@@ -305,15 +305,15 @@ cdef class FlagIndex:
         cdef const char* source = PyBytes_AS_STRING(self.content)
         cdef Py_ssize_t size = member.key_end - member.key
         if member.escaped:
-            import orjson
-            return orjson.loads(PyBytes_FromStringAndSize(source + member.key, size))
+            from fastext.decoding import decode
+            return decode(PyBytes_FromStringAndSize(source + member.key, size))
         return PyUnicode_DecodeUTF8(source + member.key + 1, size - 2, NULL)
 
     cdef bint holds_flag(self, Slice* member) except -1:
         cdef const char* source = PyBytes_AS_STRING(self.content)
         if member.verdict == UNDECIDED:
-            import orjson
-            return is_feature_flag(orjson.loads(PyBytes_FromStringAndSize(
+            from fastext.decoding import decode
+            return is_feature_flag(decode(PyBytes_FromStringAndSize(
                 source + member.value, member.value_end - member.value
             )))
         return member.verdict == A_FLAG
@@ -330,16 +330,27 @@ def index_flags(bytes content not None):
     return index if index.scan() else None
 
 
+def is_json(bytes content not None):
+    cdef Cursor start = <Cursor>PyBytes_AS_STRING(content)
+    cdef Cursor end = start + PyBytes_GET_SIZE(content)
+    cdef Cursor cursor
+    with nogil:
+        cursor = past_value(past_space(start, end), end, 1)
+        if cursor != NULL:
+            cursor = past_space(cursor, end)
+    return cursor == end
+
+
 cdef bint may_be_flags(bytes content) except -1:
     """Whether it decodes to flags, or is too large to be decoded."""
     # Not at the top: orjson and what it imports cost as much as a bare interpreter start, and
     # nothing needs them before the first question for a flag.
-    import orjson
+    from fastext.decoding import JSONDecodeError, decode
     if len(content) > DECODED_BYTES:
         return True
     try:
-        tree = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        tree = decode(content)
+    except JSONDecodeError:
         return False
     return type(tree) is dict and all([is_feature_flag(value) for value in tree.values()])
 

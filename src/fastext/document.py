@@ -4,7 +4,7 @@ What the service says about a configuration is user data (a content type and a v
 be set to anything), so it is checked here before it may become a header field of ours.
 """
 
-from fastext._parse import DECODED_BYTES, FlagIndex, index_flags
+from fastext._parse import DECODED_BYTES, FlagIndex, index_flags, is_json
 from fastext.digest import sha256
 from fastext.errors import ContentError
 from fastext.freshness import Freshness
@@ -133,11 +133,13 @@ def check_flags(document: Document) -> None:
     """
     if not document.content or not document.is_json or document.flags is not None:
         return  # no content is "unchanged"
-    import orjson
+    if is_json(document.content):
+        return
+    from fastext.decoding import JSONDecodeError, decode
 
     try:
-        orjson.loads(document.content)
-    except orjson.JSONDecodeError as fault:
+        decode(document.content)
+    except JSONDecodeError as fault:  # which says where
         raise ContentError(f"it is no JSON: {fault}") from None
 
 

@@ -281,7 +281,7 @@ class Extension:
     async def _retrieve_first(self) -> None:
         try:
             # The loop's thread imports all it will need before workers import.
-            import orjson  # noqa: F401
+            import fastext.decoding  # noqa: F401
         finally:
             self._head_start.imported.set()
         for problem in self._head_start.problems:

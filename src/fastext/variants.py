@@ -13,6 +13,7 @@ answers of the service.
 import orjson
 
 from fastext._parse import index_flags, select_flags
+from fastext.decoding import JSONDecodeError, decode
 from fastext.errors import IonError, RuleError, UnknownSymbolError, VariantsError
 from fastext.ion import Annotated, Symbol, UnknownSymbol, read_ion, read_text_value
 from fastext.rules import Rule, VariantFlag, VariantFlags, compile_rule
@@ -80,8 +81,8 @@ def parse_json_flags(content: bytes) -> "Parsed | None":
     Raises ContentError.
     """
     try:
-        tree = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        tree = decode(content)
+    except JSONDecodeError:
         return None
     if type(tree) is not dict or not all(type(flag) is dict for flag in tree.values()):
         return None
@@ -206,8 +207,8 @@ def flag_json(value: "Value", where: str) -> bytes:
         raise VariantsError(f"{where} is neither a string of JSON nor a list of variants")
     try:
         content = value.encode()
-        tree = orjson.loads(content)
-    except (orjson.JSONDecodeError, UnicodeEncodeError) as fault:
+        tree = decode(content)
+    except (JSONDecodeError, UnicodeEncodeError) as fault:
         raise VariantsError(f"{where}: the JSON is malformed: {fault}") from None
     if type(tree) is not dict or type(tree.get("enabled")) is not bool:
         raise VariantsError(f"{where}: the JSON is no object with a boolean `enabled`")
@@ -215,7 +216,7 @@ def flag_json(value: "Value", where: str) -> bytes:
 
 
 def variant_name(value: bytes) -> str:
-    name = orjson.loads(value).get("_variant")
+    name = decode(value).get("_variant")
     return name if type(name) is str else ""
 
 
@@ -226,7 +227,7 @@ def with_variant_first(value: bytes, name: str, where: str) -> bytes:
     """
     if value.startswith(b'{"_variant":'):
         return value
-    tree = orjson.loads(value)
+    tree = decode(value)
     return as_json({"_variant": tree.pop("_variant", name), **tree}, where)
 
 

@@ -7,13 +7,12 @@ The document's own compiled rules decide, which serve as well; the words about t
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
 from fastext._parse import select_flags
 from fastext.commands.explain import choices
 from fastext.commands.expression import text_of
 from fastext.commands.source import ION_BINARY, ION_TEXT, RETRIEVAL, VARIANTS, Source
 from fastext.commands.storage import is_storage
+from fastext.decoding import JSONDecodeError, decode
 from fastext.document import Document, Key, key_text
 from fastext.errors import NotFeatureFlags, UnknownFlag
 from fastext.ion_binary import VERSION_MARKER
@@ -117,7 +116,7 @@ def plain_flags(key: Key, document: Document) -> dict[str, Any]:
     """The flags of a document that are the same for everybody. Raises NotFeatureFlags."""
     index = document.flags
     if index is not None:
-        return {name: select_flags(index, (name,)) for name in orjson.loads(document.content)}
+        return {name: select_flags(index, (name,)) for name in decode(document.content)}
     hint = ""
     if document.is_json and stored(document.content):
         hint = (
@@ -132,6 +131,6 @@ def plain_flags(key: Key, document: Document) -> dict[str, Any]:
 
 def stored(content: bytes) -> bool:
     try:
-        return is_storage(orjson.loads(content))
-    except orjson.JSONDecodeError:
+        return is_storage(decode(content))
+    except JSONDecodeError:
         return False
