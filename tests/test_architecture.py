@@ -16,8 +16,9 @@ TESTS = Path(__file__).parent
 LEVELS = [
     {"__init__"},
     {"errors", "settings", "places", "ion_values", "clock", "digest", "files", "access",
-     "hosts"},
-    {"_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "context",
+     "hosts", "_memory"},
+    {"decoding"},
+    {"_lane", "_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "context",
      "signature", "endpoints", "stand_ins", "freshness", "patience", "ion_scanner", "ion_binary"},
     {"startup", "workers", "tls", "ion_text"},
     {"ion"},
@@ -29,7 +30,7 @@ LEVELS = [
     {"answers"},
     {"handler", "credentials", "client", "schedule", "charges"},
     {"poller"},
-    {"_lane", "_memory", "direct", "late_client", "local", "status"},
+    {"direct", "late_client", "local", "status"},
     {"protocol", "head_start", "agent"},
     {"listener"},
     {"extension"},
@@ -72,7 +73,7 @@ HOMES = {
     "httptools": {"request", "protocol"},
     "re2": {"rules"},
     "uvloop": {"extension"},
-    "orjson": {"_parse", "document", "response", "variants", "extension"},
+    "orjson": {"decoding", "response", "variants"},
     "posix": {"startup"},
 }
 

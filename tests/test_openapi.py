@@ -12,7 +12,7 @@ from program import Program
 
 from dev.service import ROOT
 from fastext import errors
-from fastext.response import STATUS_LINES
+from fastext._lane import STATUS_LINES
 
 FILE = ROOT / "docs" / "openapi.yaml"
 DESCRIPTION = yaml.safe_load(FILE.read_text())

@@ -5,6 +5,7 @@ import orjson
 import pytest
 
 from fastext import response
+from fastext._lane import STATUS_LINES
 from fastext.document import Document
 from fastext.errors import MethodNotAllowed, NotFound
 
@@ -27,7 +28,7 @@ def parsed(reply, method="GET", with_body=True, connection=b""):
 
 def test_a_document_goes_out_with_what_is_known_of_it():
     document = Document(b"x: 1\n", "application/x-yaml", "v 1", version=7)
-    status, fields, content = parsed(response.ok(document))
+    status, fields, content = parsed(response.whole(document))
     assert (status, content) == (200, b"x: 1\n")
     assert fields == {
         b"content-type": b"application/x-yaml",
@@ -47,16 +48,16 @@ def test_an_entity_tag_is_of_content_and_type():
 
 
 def test_without_a_label_there_is_no_field_for_it():
-    assert b"Version-Label" not in response.ok(Document(b"", "text/plain")).head
+    assert b"Version-Label" not in response.whole(Document(b"", "text/plain")).head
 
 
 def test_a_part_of_a_document_replaces_its_content_only():
-    status, fields, content = parsed(response.ok(Document(b"{}", "application/json"), b'{"a":1}'))
+    status, fields, content = parsed(response.part(Document(b"{}", "application/json"), b'{"a":1}'))
     assert (status, content, fields[b"content-length"]) == (200, b'{"a":1}', b"7")
 
 
 def test_without_a_body_the_length_is_told_nevertheless():
-    reply = response.ok(Document(b"x" * 10, "text/plain"))
+    reply = response.whole(Document(b"x" * 10, "text/plain"))
     status, fields, content = parsed(reply, "HEAD", with_body=False)
     assert (status, fields[b"content-length"], content) == (200, b"10", b"")
 
@@ -64,7 +65,7 @@ def test_without_a_body_the_length_is_told_nevertheless():
 @pytest.mark.parametrize(("size", "buffers"), [(16 * 1024, 1), (16 * 1024 + 1, 2)])
 def test_a_large_body_is_not_copied(size, buffers):
     content = b"x" * size
-    written = response.ok(Document(content, "text/plain")).buffers(DATE, b"", with_body=True)
+    written = response.whole(Document(content, "text/plain")).buffers(DATE, b"", with_body=True)
     assert len(written) == buffers
     assert buffers == 1 or written[1] is content
 
@@ -100,8 +101,8 @@ def test_every_error_has_a_status_line_that_rfc_9110_has():
 
     for name in dir(errors):
         status = getattr(getattr(errors, name), "status", 200)
-        assert status in response.STATUS_LINES, name
-    for status, line in response.STATUS_LINES.items():
+        assert status in STATUS_LINES, name
+    for status, line in STATUS_LINES.items():
         HTTPStatus(status)
         assert line.startswith(b"HTTP/1.1 %d " % status)
 

@@ -9,7 +9,59 @@ from typing import Any, final
 
 from typing_extensions import disjoint_base  # for type checkers alone: stubs are not run
 
-from fastext.response import Reply
+from fastext.freshness import Freshness
+
+STATUS_LINES: dict[int, bytes]
+"""The status line of every status that is sent."""
+
+JOIN_BELOW_BYTES: int
+"""Up to this size a body is joined with its head to one buffer."""
+
+@final
+class Reply:
+    """A response but for Date, Connection and what else changes with time.
+
+    `head` are the status line and the fields; `body` is what a GET gets. `varies` says that
+    another context would have got another reply to the same target. `own_bytes` is what it costs
+    to keep it: the body's size, unless it is `shared`, the document's content, which is there
+    anyway. `etag` is the entity-tag (RFC 9110 section 8.8.3) with its quotation marks, or empty;
+    `freshness` gives the fields that tell the age of what is served. A `fleeting` reply is made
+    anew every time.
+    """
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def head(self) -> bytes: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def etag(self) -> bytes: ...
+    @property
+    def freshness(self) -> Freshness | None: ...
+    @property
+    def fleeting(self) -> bool: ...
+    @property
+    def varies(self) -> bool: ...
+    @property
+    def own_bytes(self) -> int: ...
+    def __init__(
+        self,
+        status: int,
+        fields: bytes,
+        body: bytes,
+        etag: bytes = b"",
+        freshness: Freshness | None = None,
+        *,
+        fleeting: bool = False,
+        shared: bool = False,
+        varies: bool = False,
+    ) -> None: ...
+    def buffers(self, date: bytes, connection: bytes, *, with_body: bool) -> tuple[bytes, ...]:
+        """What to write: one buffer, or two where joining them would cost a large copy.
+
+        `connection` is a complete field line or empty.
+        """
 
 @final
 class Lane:

@@ -18,8 +18,6 @@ from libc.errno cimport EAGAIN, EINTR, EMFILE, ENFILE, errno
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from fastext.response import JOIN_BELOW_BYTES
-
 cdef extern from *:
     """
     #ifndef _GNU_SOURCE
@@ -138,10 +136,13 @@ cdef enum:
 
 # ---------------------------------------------------------------- replies that are ready
 
+include "_reply.pxi"
+
+
 cdef class Ready:
     """A reply as it is sent: whole, or but for a body that is too large to be copied."""
 
-    cdef object reply           # response.Reply
+    cdef Reply reply
     cdef bytes connection       # the Connection field's line, or nothing
     cdef readonly bint close
     cdef bint varies            # with what the caller says of itself, or may
@@ -149,7 +150,7 @@ cdef class Ready:
     cdef bytes wire
     cdef bytes body             # what follows `wire`, or None
 
-    def __init__(self, object reply, bint close):
+    def __cinit__(self, Reply reply not None, bint close):
         self.reply = reply
         self.connection = b"Connection: close\r\n" if close else b""
         self.close = close
@@ -158,16 +159,23 @@ cdef class Ready:
         self.wire = b""
         self.body = None
 
-    cdef Py_ssize_t bytes_kept(self) except -1:
+    cdef Py_ssize_t bytes_kept(self) noexcept:
         """What it costs to keep this: the body, and its copy in `wire` where it is small."""
-        cdef Py_ssize_t body = len(self.reply.body)
-        return self.reply.own_bytes + (body if body <= JOIN_BELOW_BYTES else 0)
+        cdef Py_ssize_t body = PyBytes_GET_SIZE(self.reply.body)
+        return self.reply.own_bytes + (body if body <= JOINED else 0)
 
     cdef int renew(self, long second, Lane lane) except -1:
         """Make `wire` right for `second`."""
-        buffers = self.reply.buffers(lane.date(), self.connection, with_body=True)
-        self.wire = buffers[0]
-        self.body = buffers[1] if len(buffers) > 1 else None
+        cdef bytes body = self.reply.body
+        if lane.second != second:
+            lane.second = second
+            lane.today = lane.date()
+            lane.aged = None
+        if lane.aged is None or lane.aged.freshness is not self.reply.freshness:
+            lane.age = self.reply.age()
+            lane.aged = self.reply
+        self.wire = self.reply.joined(lane.age, lane.today, self.connection, body)
+        self.body = body if PyBytes_GET_SIZE(body) > JOINED else None
         self.second = second
         return 0
 
@@ -338,6 +346,10 @@ cdef class Lane:
     cdef object lookup          # target, fields -> Reply, or None where something must be fetched
     cdef object accepts         # bytes -> whether httptools takes them for one whole request
     cdef object date            # () -> the Date of now
+    cdef long second            # for which there are:
+    cdef bytes today            # its Date
+    cdef bytes age              # the age of what is served,
+    cdef Reply aged             # by this reply
     cdef object broken          # what nobody foresaw ->
     cdef object allowed         # Host -> whether it is served, or None where any is
     cdef list wire              # SETS * WAYS of Entry or None, by the request's mark
@@ -350,6 +362,7 @@ cdef class Lane:
         self.lookup = lookup
         self.accepts = accepts
         self.date = date
+        self.second = -1
         self.broken = broken
         self.allowed = allowed
         self.clear()
@@ -359,6 +372,7 @@ cdef class Lane:
         memset(self.seen, 0, sizeof(self.seen))
 
     cdef int forget(self) except -1:
+        self.aged = None
         self.wire = [None] * (SETS * WAYS)
         self.targets = {}
         self.entries = self.bytes_kept = 0
@@ -414,6 +428,7 @@ cdef class Lane:
         cdef Request request
         cdef bytes target
         cdef Ready ready
+        cdef Reply reply
         if not is_simple(data, &request) or not self.accepts(data):
             return None
         if self.allowed is not None and not self.allowed(PyBytes_FromStringAndSize(
@@ -427,8 +442,10 @@ cdef class Lane:
         ready = self.targets.get(name)
         if ready is None or (request.context and ready.varies):
             reply = self.lookup(target, context_fields(data) if request.context else ())
+            if reply is None:
+                return None
             # An error of ours may have passed by the next time.
-            if reply is None or reply.status >= 500 or reply.fleeting:
+            if reply.status >= 500 or reply.fleeting:
                 return None
             ready = Ready(reply, request.close)
             if request.context and reply.status >= 400:

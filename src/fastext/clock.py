@@ -12,7 +12,8 @@ class Moment(NamedTuple):
 
     @classmethod
     def now(cls) -> "Moment":
-        return cls(time.monotonic(), time.time())
+        # As the class would, in half the time.
+        return tuple.__new__(cls, (time.monotonic(), time.time()))
 
 
 def elapsed(since: Moment, now: Moment) -> float:

@@ -30,9 +30,6 @@ MAX_FIELD_CHARACTERS = 1024
 BACKUP = "backup"
 SNAPSHOT = "snapshot"
 
-_UNREAD = object()
-
-
 def key_text(key: Key) -> str:
     """`key` as log lines and messages name it: application:environment:configuration."""
     return ":".join(key)
@@ -51,6 +48,8 @@ def is_field_value(text: str) -> bool:
 class Document:
     """One version of a configuration.
 
+    `flags_known` says that `flags` has been found out already, because somebody has asked for it.
+
     `content` are the bytes as they came; `content_type` and `version_label` ("" where the
     deployed version has none) are fit for header fields; `version` counts changes of the content,
     from 1. `variants` is there where flags have variants; then `warnings` has a line for each flag
@@ -61,9 +60,9 @@ class Document:
     since the epoch; for what the service has sent they are "" and 0.
     """
 
-    __slots__ = ("_etag", "_flags", "content", "content_type", "described", "freshness", "kept_as",
-                 "replies", "saved_at", "variants", "version", "version_label",
-                 "warnings")  # fmt: skip
+    __slots__ = ("_etag", "_flags", "content", "content_type", "described", "flags_known",
+                 "freshness", "kept_as", "replies", "saved_at", "variants", "version",
+                 "version_label", "warnings")  # fmt: skip
 
     def __init__(
         self, content: bytes, content_type: str, version_label: str = "", version: int = 1
@@ -81,7 +80,8 @@ class Document:
         self.freshness: Freshness | None = None
         self.saved_at = 0.0
         self.kept_as = ""
-        self._flags: FlagIndex | object | None = _UNREAD
+        self.flags_known = False
+        self._flags: FlagIndex | None = None
         self.variants: VariantFlags | None = None
         self.warnings: list[str] = []
         self.replies: dict[tuple[object, ...], Any] = {}
@@ -107,14 +107,10 @@ class Document:
     @property
     def flags(self) -> FlagIndex | None:
         """Where the flags stand, or None where the document is not feature flags."""
-        if self._flags is _UNREAD:
+        if not self.flags_known:
             self._flags = index_flags(self.content) if self.is_json else None
-        return self._flags  # type: ignore[return-value]
-
-    @property
-    def flags_known(self) -> bool:
-        """Whether `flags` has been found out already, because somebody has asked for it."""
-        return self._flags is not _UNREAD
+            self.flags_known = True
+        return self._flags
 
     @property
     def flags_at_once(self) -> bool:

@@ -13,13 +13,15 @@ from fastext.clock import Moment, elapsed
 class Freshness:
     """Of one configuration; the replies that are ready share it, and ask once a second."""
 
-    __slots__ = ("_attempted", "_fields", "_made_at", "_now", "_verified", "_wait_s", "stale")
+    __slots__ = ("_attempted", "_fields", "_now", "_until_monotonic", "_until_wall", "_verified",
+                 "_wait_s", "stale")  # fmt: skip
 
     def __init__(self, now: Callable[[], Moment] = Moment.now) -> None:
         self._now = now
         self._attempted = self._verified = now()
         self._wait_s = 0.0
-        self._made_at: Moment | None = None  # as the seconds that had begun
+        # The ends of the seconds in which `_fields` is right.
+        self._until_monotonic = self._until_wall = 0.0
         self._fields = b""
         # The name of the fault that keeps it from being current, or "".
         self.stale = ""
@@ -29,14 +31,14 @@ class Freshness:
         self._attempted = self._verified = at
         self._wait_s = wait_s
         self.stale = ""
-        self._made_at = None
+        self._until_monotonic = 0.0
 
     def missed(self, at: Moment, wait_s: float, fault: str) -> None:
         """A poll that ended at `at` brought nothing, for `fault`."""
         self._attempted = at
         self._wait_s = wait_s
         self.stale = fault
-        self._made_at = None
+        self._until_monotonic = 0.0
 
     @property
     def age_s(self) -> float:
@@ -50,10 +52,9 @@ class Freshness:
     def fields(self) -> bytes:
         """The field lines, made anew when the second of either clock has changed."""
         monotonic, wall = now = self._now()
-        if self._made_at is not None:
-            since_monotonic, since_wall = self._made_at
-            if monotonic < since_monotonic + 1 and since_wall <= wall < since_wall + 1:
-                return self._fields
+        until = self._until_wall
+        if monotonic < self._until_monotonic and until - 1 <= wall < until:
+            return self._fields
         lifetime_s = elapsed(self._verified, self._attempted) + self._wait_s
         self._fields = b"Age: %d\r\nCache-Control: max-age=%d\r\n" % (
             elapsed(self._verified, now),
@@ -61,5 +62,6 @@ class Freshness:
         )
         if self.stale:
             self._fields += b"Fastext-Stale: %b\r\n" % self.stale.encode("ascii")
-        self._made_at = Moment(float(int(monotonic)), float(int(wall)))
+        self._until_monotonic = float(int(monotonic)) + 1
+        self._until_wall = float(int(wall)) + 1
         return self._fields

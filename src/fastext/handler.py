@@ -114,8 +114,9 @@ class Handler:
     def lookup(self, target: bytes, fields: Fields = ()) -> Reply | None:
         """The reply to a GET of `target`, or None where it must be fetched first; never raises."""
         try:
-            path = target if target.startswith(b"/") else origin_form(target)
+            path = target
             if not path.startswith(b"/applications/"):
+                path = origin_form(target)
                 resource = path.partition(b"?")[0]
                 if resource == b"/ping":
                     return self._ping
@@ -125,7 +126,9 @@ class Handler:
                     return self._console.lookup(path)
             route = parse_target(path)
             document = self._cache.get(route.key)
-            if document is None or (route.flags and not document.flags_at_once):
+            if document is None:
+                return None
+            if route.flags and not document.flags_known and not document.flags_at_once:
                 return None
             if self._log.debugging:
                 return self._answer_and_log(route, document, fields)
@@ -189,7 +192,7 @@ def answer(route: Route, document: Document, fields: Fields) -> Reply:
     if document.variants is not None:
         return evaluated(route, document, document.variants, fields)
     if not route.flags:
-        return response.ok(document)
+        return response.whole(document)
     flags = document.flags
     if flags is None:
         raise NotFeatureFlags(
@@ -197,7 +200,7 @@ def answer(route: Route, document: Document, fields: Fields) -> Reply:
             f"({document.content_type}) is not a feature-flag document"
         )
     try:
-        return response.ok(document, select_flags(flags, route.flags))
+        return response.part(document, select_flags(flags, route.flags))
     except UnknownFlag as fault:
         fault.message = f"configuration '{key_text(route.key)}': {fault.message}"
         raise
@@ -224,7 +227,7 @@ def evaluated(route: Route, document: Document, variants: "VariantFlags", fields
     reply = document.replies.get(known)
     if reply is None:
         body = variants.evaluate(route.flags, context)
-        reply = response.ok(document, body, content_type=JSON, varies=varies)
+        reply = response.evaluated(document, body, JSON, varies=varies)
         if len(body) <= MAX_KEPT_BODY_BYTES:
             if len(document.replies) >= MAX_KEPT_REPLIES:
                 document.replies.clear()

@@ -7,39 +7,10 @@ connection (Date, Connection, whether a body follows) is added when it is sent.
 import time
 from collections.abc import Callable
 
+from fastext._lane import Reply
 from fastext._parse import part_etag
 from fastext.document import Document
 from fastext.errors import FastextError
-from fastext.freshness import Freshness
-
-# The statuses that we send (RFC 9110 section 15); http.HTTPStatus would be an import of half a
-# millisecond for them.
-STATUS_LINES = {
-    status: b"HTTP/1.1 %d %b\r\n" % (status, reason)
-    for status, reason in (
-        (200, b"OK"),
-        (304, b"Not Modified"),
-        (400, b"Bad Request"),
-        (401, b"Unauthorized"),
-        (403, b"Forbidden"),
-        (404, b"Not Found"),
-        (405, b"Method Not Allowed"),
-        (408, b"Request Timeout"),
-        (413, b"Content Too Large"),
-        (414, b"URI Too Long"),
-        (421, b"Misdirected Request"),
-        (429, b"Too Many Requests"),
-        (431, b"Request Header Fields Too Large"),
-        (500, b"Internal Server Error"),
-        (502, b"Bad Gateway"),
-        (503, b"Service Unavailable"),
-        (504, b"Gateway Timeout"),
-    )
-}
-
-# A body up to this size is joined with its head to one write; above it the copy would cost more
-# than a second buffer for the kernel (measured: the break-even lies near 16 KB).
-JOIN_BELOW_BYTES = 16 * 1024
 
 NOT_MODIFIED = 304
 
@@ -81,83 +52,41 @@ class Date:
         return self._value
 
 
-class Reply:
-    """A response but for Date, Connection and what else changes with time.
-
-    `head` are the status line and the fields; `body` is what a GET gets. `varies` says that
-    another context would have got another reply to the same target. `own_bytes` is what it costs
-    to keep it: the body's size, unless it is the document's content, which is there anyway. `etag`
-    is the entity-tag (RFC 9110 section 8.8.3) with its quotation marks, or empty; `freshness` gives
-    the fields that tell the age of what is served. A `fleeting` reply is made anew every time.
-    """
-
-    __slots__ = ("body", "etag", "fleeting", "freshness", "head", "own_bytes", "status", "varies")
-
-    def __init__(
-        self,
-        status: int,
-        fields: bytes,
-        body: bytes,
-        *,
-        etag: bytes = b"",
-        fleeting: bool = False,
-        freshness: Freshness | None = None,
-        shared: bool = False,
-        varies: bool = False,
-    ) -> None:
-        self.status = status
-        self.etag = etag
-        self.fleeting = fleeting
-        self.freshness = freshness
-        self.varies = varies
-        self.own_bytes = 0 if shared else len(body)
-        self.head = STATUS_LINES[status] + fields
-        # A 304 has the length of what it does not send, or none (RFC 9110 section 8.6).
-        if status != NOT_MODIFIED:
-            self.head += b"Content-Length: %d\r\n" % len(body)
-        self.body = body
-
-    def buffers(self, date: bytes, connection: bytes, *, with_body: bool) -> tuple[bytes, ...]:
-        """What to write: one buffer, or two where joining them would cost a large copy.
-
-        `connection` is a complete field line or empty.
-        """
-        body = self.body if with_body else b""
-        age = self.freshness.fields() if self.freshness is not None else b""
-        # A join is twice as quick as a format.
-        head = (self.head, age, b"Date: ", date, b"\r\n", connection, b"\r\n")
-        if len(body) <= JOIN_BELOW_BYTES:
-            return (b"".join((*head, body)),)
-        return b"".join(head), body
-
-
-def ok(
-    document: Document,
-    body: bytes | None = None,
-    *,
-    content_type: str = "",
-    varies: bool = False,
-) -> Reply:
-    """200 with `document`, or with `body`, a part of it, of another type where that is named."""
-    # One document has many parts, and each is a representation of its own.
-    etag = b'"%b"' % document.etag if body is None else part_etag(document.etag, body)
-    described = document.described
-    if not described:
-        described = document.described = _describe(document, document.content_type)
-    if content_type:
-        described = _describe(document, content_type)
+def whole(document: Document) -> Reply:
+    """200 with `document`."""
+    etag = b'"%b"' % document.etag
+    described = document.described or describe(document)
     fields = b"".join((described, b"ETag: ", etag, b"\r\n"))
-    if varies:
-        fields += VARY
-    if body is None:
-        return Reply(
-            200, fields, document.content, etag=etag, freshness=document.freshness, shared=True
-        )
-    return Reply(200, fields, body, etag=etag, freshness=document.freshness, varies=varies)
+    return Reply(200, fields, document.content, etag, document.freshness, shared=True)
 
 
-def _describe(document: Document, content_type: str) -> bytes:
-    """The fields that every reply with `document` has."""
+def part(document: Document, body: bytes) -> Reply:
+    """200 with `body`, a part of `document`."""
+    # One document has many parts, and each is a representation of its own.
+    etag = part_etag(document.etag, body)
+    described = document.described or describe(document)
+    fields = b"".join((described, b"ETag: ", etag, b"\r\n"))
+    return Reply(200, fields, body, etag, document.freshness)
+
+
+def evaluated(document: Document, body: bytes, content_type: str, *, varies: bool) -> Reply:
+    """200 with `body`, which has been made of `document`; `varies` with the caller's context."""
+    etag = part_etag(document.etag, body)
+    fields = b"%bETag: %b\r\n%b" % (
+        _fields(document, content_type),
+        etag,
+        VARY if varies else b"",
+    )
+    return Reply(200, fields, body, etag, document.freshness, varies=varies)
+
+
+def describe(document: Document) -> bytes:
+    """The fields that every reply with `document`, or a part of it, has; kept with it."""
+    document.described = _fields(document, document.content_type)
+    return document.described
+
+
+def _fields(document: Document, content_type: str) -> bytes:
     fields = b"Content-Type: %b\r\nConfiguration-Version: %d\r\n" % (
         content_type.encode("ascii"),
         document.version,
