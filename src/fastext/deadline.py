@@ -1,7 +1,7 @@
 """The moment at which a call to AWS must have ended, whatever it hangs in."""
 
 import _socket
-import threading
+import _thread
 import time
 
 from fastext.errors import TimedOut
@@ -23,12 +23,15 @@ class Deadline:
     Made on one thread and used on two: the call's own, and the loop's, which lets it `expire`.
     """
 
-    __slots__ = ("_connection", "_ended", "_timeout_s", "_until")
+    __slots__ = ("_connection", "_ended", "_held", "_timeout_s", "_until")
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._until = time.monotonic() + timeout_s
-        self._ended = threading.Event()
+        self._ended = False
+        # Free when it has ended: what `pause` waits for.
+        self._held = _thread.allocate_lock()
+        self._held.acquire()
         self._connection: Shuttable | None = None
 
     def watch(self, connection: "Shuttable") -> None:
@@ -38,7 +41,7 @@ class Deadline:
     def remaining_s(self) -> float:
         """What is left. Raises TimedOut at the end of it."""
         remaining = self._until - time.monotonic()
-        if remaining <= 0 or self._ended.is_set():
+        if remaining <= 0 or self._ended:
             raise self.fault()
         return remaining
 
@@ -48,12 +51,15 @@ class Deadline:
 
     def pause(self, pause_s: float) -> None:
         """Wait, but no longer than the deadline. Raises TimedOut at the end of it."""
-        self._ended.wait(min(pause_s, self.remaining_s()))
+        if self._held.acquire(timeout=min(pause_s, self.remaining_s())):
+            self._held.release()
         self.remaining_s()
 
     def expire(self) -> None:
         """End the call now, from another thread."""
-        self._ended.set()
+        if not self._ended:
+            self._ended = True
+            self._held.release()
         sock = self._connection.sock if self._connection is not None else None
         if sock is None:
             return

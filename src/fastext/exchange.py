@@ -25,7 +25,13 @@ TRUSTED_IDLE_S = 20.0
 MAX_HEAD_BYTES = 64 * 1024
 MAX_CONTENT_BYTES = 64 * 1024 * 1024
 
-_RECEIVE_BYTES = 256 * 1024
+# What is received at once: of a head, which is short, and of content. Python makes room for so
+# much each time, by a system call of its own where it is over 128 KB.
+_HEAD_BYTES = 16 * 1024
+_CONTENT_BYTES = 256 * 1024
+
+# By so much a socket's time-out may be behind what is left: to set it takes a system call.
+_BEHIND_S = 0.1
 
 
 class Answer:
@@ -172,10 +178,11 @@ class _EndedSilentlyError(_NoAnswerError):
 class _Connection:
     """One socket, and what was received over it but not read yet."""
 
-    __slots__ = ("_received", "_used_at", "sock")
+    __slots__ = ("_received", "_timeout_s", "_used_at", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock: socket.socket = sock
+        self._timeout_s = 0.0
         self._received = b""
         self._used_at = (0.0, 0.0)
 
@@ -209,8 +216,10 @@ class _Connection:
     def exchange(self, request: bytes, deadline: Deadline) -> Answer:
         deadline.watch(self)
         try:
-            self.sock.settimeout(deadline.remaining_s())
-            self.sock.sendall(request)
+            self._set_timeout(deadline.remaining_s())
+            sent = self.sock.send(request)
+            if sent < len(request):
+                self.sock.sendall(request[sent:])
             head = self._head(deadline)
         except (ConnectionError, ssl.SSLEOFError, _NoAnswerError) as fault:
             if self._received:
@@ -245,7 +254,7 @@ class _Connection:
                 raise _NoAnswerError("it is not HTTP")
             if len(self._received) > MAX_HEAD_BYTES:
                 raise _NoAnswerError("the head of the answer is too large")
-            self._received += self._receive(deadline, _RECEIVE_BYTES, "the head of the answer")
+            self._received += self._receive(deadline, _HEAD_BYTES, "the head of the answer")
         head, self._received = self._received[:end], self._received[end + 4 :]
         return head
 
@@ -253,7 +262,7 @@ class _Connection:
         while (end := self._received.find(b"\r\n")) < 0:
             if len(self._received) > MAX_HEAD_BYTES:
                 raise _NoAnswerError("a line of the answer is too long")
-            self._received += self._receive(deadline, _RECEIVE_BYTES, "the answer")
+            self._received += self._receive(deadline, _HEAD_BYTES, "the answer")
         line, self._received = self._received[:end], self._received[end + 2 :]
         return line
 
@@ -264,7 +273,7 @@ class _Connection:
         self._received = self._received[length:]
         missing = length - len(parts[0])
         while missing:
-            part = self._receive(deadline, min(missing, _RECEIVE_BYTES), "the answer")
+            part = self._receive(deadline, min(missing, _CONTENT_BYTES), "the answer")
             parts.append(part)
             missing -= len(part)
         return b"".join(parts)
@@ -289,8 +298,14 @@ class _Connection:
             pass
         return b"".join(parts)
 
+    def _set_timeout(self, timeout_s: float) -> None:
+        self.sock.settimeout(timeout_s)
+        self._timeout_s = timeout_s
+
     def _receive(self, deadline: Deadline, most: int, what: str) -> bytes:
-        self.sock.settimeout(deadline.remaining_s())
+        remaining_s = deadline.remaining_s()
+        if not remaining_s <= self._timeout_s <= remaining_s + _BEHIND_S:
+            self._set_timeout(remaining_s)
         part = self.sock.recv(most)
         if not part:
             deadline.remaining_s()  # it may have been the deadline that cut it
@@ -300,22 +315,27 @@ class _Connection:
 
 def parse_head(head: bytes) -> Answer:
     """Status line and fields of an answer, without the empty line. Raises _NoAnswerError."""
-    status_line, *lines = head.split(b"\r\n")
-    version, _, rest = status_line.partition(b" ")
+    status_line, *lines = head.decode("latin-1").split("\r\n")
+    version, _, rest = status_line.partition(" ")
     code = rest[:3]
-    if version not in (b"HTTP/1.1", b"HTTP/1.0") or not code.isdigit() or rest[3:4] not in b" ":
+    if (
+        version not in ("HTTP/1.1", "HTTP/1.0")
+        or not (code.isascii() and code.isdecimal())
+        or rest[3:4] not in " "
+    ):
         raise _NoAnswerError("it is not HTTP/1.1")
     fields: dict[str, str] = {}
     for line in lines:
-        name, colon, value = line.decode("latin-1").partition(":")
-        if not colon or not name or name != name.strip() or "\n" in value or "\r" in value:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip() or "\n" in line or "\r" in line:
             raise _NoAnswerError("a header field of it is malformed")
         name, value = name.lower(), value.strip(" \t")
-        if name in ("content-length", "transfer-encoding"):
-            if fields.get(name, value) != value:
-                raise _NoAnswerError(f"it has several {name} fields")
-        elif name in fields:
-            value = f"{fields[name]}, {value}"  # RFC 9110 section 5.3
+        if name in fields:
+            if name in ("content-length", "transfer-encoding"):
+                if fields[name] != value:
+                    raise _NoAnswerError(f"it has several {name} fields")
+            else:
+                value = f"{fields[name]}, {value}"  # RFC 9110 section 5.3
         fields[name] = value
     tokens = fields.get("connection", "").lower()
-    return Answer(int(code), fields, version == b"HTTP/1.1" and "close" not in tokens)
+    return Answer(int(code), fields, version == "HTTP/1.1" and "close" not in tokens)

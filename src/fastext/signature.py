@@ -33,10 +33,10 @@ SKEW_S = 240.0
 SKEWED = frozenset({"InvalidSignatureException", "RequestExpired", "RequestInTheFuture",
                     "RequestTimeTooSkewed", "SignatureDoesNotMatch"})  # fmt: skip
 
-# What needs no percent-encoding in a path or query (RFC 3986 section 2.3), and what `quote` makes
-# of everything else in ASCII.
-_UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
-_QUOTED = {code: f"%{code:02X}" for code in range(128) if chr(code) not in _UNRESERVED}
+# What needs no percent-encoding in a path or query (RFC 3986 section 2.3).
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
+
+_SHA256_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 def quote(text: str) -> str:
@@ -44,12 +44,14 @@ def quote(text: str) -> str:
 
     What has no UTF-8 is encoded all the same: it is for the service to refuse it.
     """
-    if text.isascii():
-        return text.translate(_QUOTED)
-    return "".join(
-        chr(octet) if octet < 128 and chr(octet) in _UNRESERVED else f"%{octet:02X}"
-        for octet in text.encode("utf-8", "surrogatepass")
-    )
+    octets = text.encode("utf-8", "surrogatepass")
+    reserved = set(octets.translate(None, _UNRESERVED))
+    if 0x25 in reserved:  # first, for what follows brings more of it
+        octets = octets.replace(b"%", b"%25")
+        reserved.remove(0x25)
+    for octet in reserved:
+        octets = octets.replace(bytes((octet,)), b"%%%02X" % octet)
+    return octets.decode("ascii")
 
 
 def signable(credentials: "Signing") -> None:
@@ -78,10 +80,11 @@ def canonical_request(
     All services but S3 have the path encoded once more.
     """
     names = sorted(fields)
-    lines = "".join(f"{name}:{' '.join(fields[name].split())}\n" for name in names)
+    lines = "".join([f"{name}:{' '.join(fields[name].split())}\n" for name in names])
+    digest = sha256(content).hexdigest() if content else _SHA256_OF_NOTHING
     return (
         f"{method}\n{'/'.join(map(quote, path.split('/')))}\n{query}\n"
-        f"{lines}\n{';'.join(names)}\n{sha256(content).hexdigest()}"
+        f"{lines}\n{';'.join(names)}\n{digest}"
     )
 
 
