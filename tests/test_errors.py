@@ -33,9 +33,3 @@ def test_an_error_carries_its_message_and_details():
     fault = errors.NotFound("no such thing", {"ResourceType": "Application"})
     assert (str(fault), fault.message) == ("no such thing", "no such thing")
     assert fault.details == {"ResourceType": "Application"}
-
-
-def test_a_message_has_an_end():
-    fault = errors.Unavailable("x" * 100_000)
-    assert len(str(fault)) < 1100
-    assert fault.message == str(fault)

@@ -97,7 +97,7 @@ def test_dates_are_imf_fixdates(now, date):
 def test_every_error_has_a_status_line_that_rfc_9110_has():
     from http import HTTPStatus
 
-    from fastext import errors, response
+    from fastext import errors
 
     for name in dir(errors):
         status = getattr(getattr(errors, name), "status", 200)

@@ -14,7 +14,7 @@ from fastext.errors import PortTaken
 from fastext.startup import listen
 
 BOOT = Path(fastext.__file__).with_name("boot.py")
-OURS = {"fastext", "fastext.errors", "fastext.extensions_api", "fastext.settings"}
+OURS = {"fastext", "fastext.lifecycle_errors", "fastext.extensions_api", "fastext.settings"}
 
 
 def modules_of(script):

@@ -198,6 +198,7 @@ class AppConfigData:
                 user_agent_extra=f"fastext/{__version__}",
                 # A call here is one request: when to ask again is decided by session and poller.
                 retries={"mode": "standard", "total_max_attempts": 1},
+                proxies={},  # which the transport finds
             ),
         )
 

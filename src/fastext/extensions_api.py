@@ -9,7 +9,7 @@ Source: AWS Lambda developer guide, "Using the Lambda Extensions API to create e
 import _socket
 import time
 
-from fastext.errors import ExtensionsApiError
+from fastext.lifecycle_errors import ExtensionsApiError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

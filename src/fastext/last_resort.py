@@ -10,8 +10,8 @@ import _thread
 import sys
 import time
 
-from fastext.errors import ExtensionsApiError
 from fastext.extensions_api import ExtensionsApi, member
+from fastext.lifecycle_errors import ExtensionsApiError
 
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0

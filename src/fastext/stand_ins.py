@@ -4,13 +4,16 @@ botocore loads the generators of its own documentation, with HTML parsing, and J
 paginators and waiters, of which AppConfig Data and STS have none; urllib3 loads package metadata,
 with ZIP and its compressions, to look for HTTP/2. That is a quarter of what the botocore client
 takes in time and memory. While `stand_ins` is entered such a module is an empty one with any name
-in it; afterwards it is forgotten, and who imports it then gets the real one.
+in it; afterwards it is forgotten, and who imports it then gets the real one. What botocore needs
+for some credentials only is loaded when it does.
 """
 
 import contextlib
 import sys
 from collections.abc import Iterator
 from types import ModuleType
+
+from fastext.late_modules import late_modules
 
 UNUSED = (
     "botocore.docs",
@@ -19,6 +22,9 @@ UNUSED = (
     "importlib.metadata",
     "jmespath",
 )
+
+# For shared configuration files, dates in credentials, AWS sign-in, proxies.
+SELDOM_USED = ("configparser", "dateutil.parser", "dateutil.tz", "tempfile", "urllib.request")
 
 
 class _Unused:
@@ -50,7 +56,8 @@ def stand_ins() -> Iterator[None]:
     for name in placed:
         sys.modules[name] = _StandIn(name)
     try:
-        yield
+        with late_modules(*SELDOM_USED):
+            yield
     finally:
         for name in placed:
             if isinstance(sys.modules.get(name), _StandIn):

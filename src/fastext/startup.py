@@ -19,8 +19,8 @@ import time
 from errno import EADDRINUSE
 
 from fastext import __version__
-from fastext.errors import ExtensionsApiError, PortTaken
 from fastext.extensions_api import ExtensionsApi
+from fastext.lifecycle_errors import ExtensionsApiError, PortTaken
 from fastext.settings import Settings
 
 TYPE_CHECKING = False
@@ -156,8 +156,10 @@ def go_on(start: Start) -> int:
         from fastext.head_start import HeadStart
 
         start.head_start = HeadStart(start.settings, start.environ)
-    from fastext.extension import run
+    from fastext.late_modules import late_modules
 
+    with late_modules("inspect"):
+        from fastext.extension import run
     return run(start)
 
 

@@ -1,0 +1,108 @@
+"""Modules that are loaded when something of them is needed, not when they are imported.
+
+asyncio and uvloop import `inspect`, with the compiler's and the disassembler's modules, which is a
+tenth of the time to serving; all that they ask of it while we start is whether a callback is a
+coroutine function, and that is answered here. botocore imports much for credentials that are
+seldom used, and `urllib.request` to learn that there is no proxy.
+"""
+
+import sys
+from types import FunctionType, MethodType, ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CO_COROUTINE = 0x80  # of code.co_flags (Python's data model, "Code objects")
+
+
+class LateModule(ModuleType):
+    """In the place of a module: whatever is asked of it, the real one answers.
+
+    While others are loaded they get a function for each name that they take from it; classes to
+    be derived from, or compared with, it cannot stand for.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.loading = True
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        module = self.__name__
+        return _late(module, name) if self.loading else getattr(_real(module), name)
+
+
+class LateInspect(LateModule):
+    @staticmethod
+    def iscoroutinefunction(value: object) -> bool:
+        """Whether calling `value` makes a coroutine, as the real one tells of functions."""
+        while isinstance(value, MethodType):
+            value = value.__func__
+        if isinstance(value, FunctionType):
+            return bool(value.__code__.co_flags & CO_COROUTINE)
+        return bool(_real("inspect").iscoroutinefunction(value))
+
+
+class LateRequest(LateModule):
+    """`urllib.request`, which on Linux finds proxies in the environment alone."""
+
+    @staticmethod
+    def getproxies() -> object:
+        """URLs of proxies by scheme."""
+        return _real("urllib.request").getproxies() if _may_have_proxies() else {}
+
+    @staticmethod
+    def proxy_bypass(host: str) -> bool:
+        """Whether no proxy is to be used for `host`."""
+        return _may_have_proxies() and bool(_real("urllib.request").proxy_bypass(host))
+
+
+ANSWERING = {"inspect": LateInspect, "urllib.request": LateRequest}
+
+
+class late_modules:  # noqa: N801: a context manager, without contextlib, which is loaded later
+    """Who imports one of `names` within it gets a `LateModule`; who does later, the real one.
+
+    What is loaded already stays as it is.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self._placed = {
+            name: ANSWERING.get(name, LateModule)(name) for name in names if name not in sys.modules
+        }
+
+    def __enter__(self) -> None:
+        sys.modules.update(self._placed)
+
+    def __exit__(self, *_: object) -> None:
+        for name, late in self._placed.items():
+            late.loading = False
+            if sys.modules.get(name) is late:
+                del sys.modules[name]
+            package, _, last = name.rpartition(".")
+            parent = sys.modules.get(package)
+            # `import package.last` has found it, and so did not tell the package of it.
+            if parent is not None and last not in vars(parent):
+                setattr(parent, last, late)
+
+
+def _may_have_proxies() -> bool:
+    import os
+
+    return sys.platform != "linux" or any(name.lower().endswith("_proxy") for name in os.environ)
+
+
+def _late(module: str, name: str) -> "Callable[..., object]":
+    def call(*arguments: object, **named: object) -> object:
+        return getattr(_real(module), name)(*arguments, **named)
+
+    return call
+
+
+def _real(name: str) -> "ModuleType":
+    if isinstance(sys.modules.get(name), LateModule):
+        del sys.modules[name]
+    __import__(name)
+    return sys.modules[name]

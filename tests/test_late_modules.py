@@ -1,0 +1,82 @@
+"""Modules that wait until they are needed, in fresh processes."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def output_of(script, **variables):
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=variables
+    )
+    return done.stdout.split()
+
+
+EXTENSION = """
+import sys
+from fastext.late_modules import late_modules
+with late_modules("inspect"):
+    import fastext.extension
+import asyncio, signal, uvloop
+loop = uvloop.new_event_loop()
+loop.add_signal_handler(signal.SIGTERM, asyncio.Event().set)
+print("inspect" in sys.modules)
+async def coroutine(): pass
+def function(): pass
+class Both:
+    async def coroutine(self): pass
+    def function(self): pass
+print(*map(asyncio.iscoroutinefunction, (coroutine, Both().coroutine)))
+print(*map(asyncio.iscoroutinefunction, (function, Both().function, print, Both, 1)))
+async def awaits():
+    class Awaitable:
+        def __await__(self):
+            yield from asyncio.sleep(0).__await__()
+            return "awaited"
+    return await asyncio.ensure_future(Awaitable())
+print(loop.run_until_complete(awaits()))
+import inspect
+print(inspect.__file__ is not None, asyncio.coroutines.inspect.isfunction(awaits))
+"""
+
+
+def test_an_extension_starts_without_inspect_and_whoever_needs_it_has_it():
+    assert output_of(EXTENSION) == [
+        "False", "True", "True", "False", "False", "False", "False", "False", "awaited", "True",
+        "True",
+    ]  # fmt: skip
+
+
+BOTOCORE = """
+import os, sys
+from fastext.stand_ins import SELDOM_USED, stand_ins
+with stand_ins():
+    import fastext.client
+print(*[name for name in SELDOM_USED if name in sys.modules])
+import botocore.configloader, botocore.credentials, botocore.utils
+print(botocore.utils.parse_timestamp("2026-01-02T03:04:05Z").isoformat())
+print(botocore.utils.parse_timestamp(0).isoformat())
+print(botocore.credentials._local_now().tzinfo is not None)
+print(botocore.configloader.load_config(os.environ["CONFIG"])["profiles"]["one"]["region"])
+print(botocore.utils.get_environ_proxies("https://host.example"))
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config"
+    path.write_text("[profile one]\nregion = eu-west-1\n")
+    return str(path)
+
+
+def test_botocore_works_with_what_it_seldom_uses(config):
+    assert output_of(BOTOCORE, CONFIG=config) == [
+        "2026-01-02T03:04:05+00:00", "1970-01-01T00:00:00+00:00", "True", "eu-west-1", "{}",
+    ]  # fmt: skip
+
+
+def test_proxies_of_the_environment_are_found(config):
+    given = {"https_proxy": "http://proxy.example:3128", "CONFIG": config}
+    assert "'http://proxy.example:3128'}" in output_of(BOTOCORE, **given)
+    assert output_of(BOTOCORE, **given, no_proxy="host.example")[-1] == "{}"
