@@ -11,8 +11,8 @@ from random import Random
 
 from scene import EchoHandler, Replies, Scene, Transport, read_replies
 
+from fastext._lane import Reply
 from fastext.protocol import HttpProtocol
-from fastext.response import Reply
 
 WORDS = (
     b"GET /a HTTP/1.1\r\nHost: l\r\n\r\n", b"HEAD /b HTTP/1.1\r\nHost: l\r\n\r\n",

@@ -6,13 +6,13 @@ import contextlib
 import h11
 import oracle
 
+from fastext._lane import Reply
 from fastext._parse import parse_configuration, parse_target
 from fastext.cache import Cache
 from fastext.document import Document, Key
 from fastext.errors import BadRequest, FastextError, NotFound, RequestError, UnknownPath
 from fastext.handler import Handler, origin_form
 from fastext.logs import Log
-from fastext.response import Reply
 
 BASE = b"/applications/a/environments/e/configurations/c"
 WORDS = (

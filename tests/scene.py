@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import h11
 
 from fastext import response
-from fastext._lane import Lane
+from fastext._lane import Lane, Reply
 from fastext.protocol import HttpProtocol, Server
 from fastext.request import WholeRequests
-from fastext.response import Date, Reply
+from fastext.response import Date
 
 
 def new_lane(
@@ -119,9 +119,7 @@ class EchoHandler:
         self.waiting: deque[Callable[[], None]] = deque()
         self.on_lookup: Callable[[], None] = lambda: None
 
-    def lookup(
-        self, target: bytes, fields: Sequence[tuple[bytes, bytes]] = ()
-    ) -> response.Reply | None:
+    def lookup(self, target: bytes, fields: Sequence[tuple[bytes, bytes]] = ()) -> Reply | None:
         self.on_lookup()
         reply = self.handle(b"GET", target, fields)
         if isinstance(reply, Reply):
@@ -139,9 +137,7 @@ class EchoHandler:
         self.waiting.append(lambda: future.set_result(reply))
         return future
 
-    def reply(
-        self, method: bytes, target: bytes, fields: Sequence[tuple[bytes, bytes]]
-    ) -> response.Reply:
+    def reply(self, method: bytes, target: bytes, fields: Sequence[tuple[bytes, bytes]]) -> Reply:
         if target.startswith(b"/big"):
             return Reply(200, b"", b"x" * 100_000)
         if target.startswith(b"/huge"):

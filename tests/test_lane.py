@@ -12,7 +12,7 @@ from scene import HOST, Scene, get
 from test_request import MALFORMED
 
 from fastext import response
-from fastext._lane import Lane
+from fastext._lane import Lane, Reply
 from fastext.request import WholeRequests
 
 CLOSE = b"Connection: close\r\n"
@@ -101,7 +101,7 @@ def test_the_date_is_formatted_once_a_second_and_not_once_a_request(world):
 
 
 def test_a_large_body_is_kept_as_it_is(world):
-    world.replies[b"/a"] = response.Reply(200, b"", b"x" * 100_000)
+    world.replies[b"/a"] = Reply(200, b"", b"x" * 100_000)
     answer, _ = world.answer(get())
     assert answer.endswith(b"\r\n\r\n" + b"x" * 100_000)
 
@@ -223,7 +223,7 @@ class VariedWorld(World):
     def lookup(self, target, fields=()):
         self.asked.append((target, tuple(fields)))
         said = b",".join(name + b"=" + value for name, value in fields)
-        return response.Reply(200, b"", target + b"|" + said, varies=target != b"/same")
+        return Reply(200, b"", target + b"|" + said, varies=target != b"/same")
 
 
 def body(answer):
@@ -255,7 +255,7 @@ def test_who_says_nonsense_of_itself_harms_nobody_else():
     class Fussy(World):
         def lookup(self, target, fields=()):
             bad = (b"context", b"bad") in fields
-            return response.Reply(400 if bad else 200, b"", b"", varies=not bad)
+            return Reply(400 if bad else 200, b"", b"", varies=not bad)
 
     world = Fussy()
     for fields, status in [
@@ -269,7 +269,7 @@ def test_who_says_nonsense_of_itself_harms_nobody_else():
 def test_replies_to_many_contexts_are_bounded_in_bytes():
     class Large(World):
         def lookup(self, target, fields=()):
-            return response.Reply(200, b"", b"x" * 100_000, varies=True)
+            return Reply(200, b"", b"x" * 100_000, varies=True)
 
     world = Large()
     for number in range(500):

@@ -30,6 +30,7 @@ MAX_FIELD_CHARACTERS = 1024
 BACKUP = "backup"
 SNAPSHOT = "snapshot"
 
+
 def key_text(key: Key) -> str:
     """`key` as log lines and messages name it: application:environment:configuration."""
     return ":".join(key)

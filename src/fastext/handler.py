@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from fastext import response
+from fastext._lane import Reply
 from fastext._parse import FlagIndex, Route, parse_target, select_flags
 from fastext.cache import Cache
 from fastext.context import read_context
@@ -26,7 +27,6 @@ from fastext.errors import (
     UnknownFlag,
 )
 from fastext.logs import Log, duration
-from fastext.response import Reply
 from fastext.workers import Workers
 
 TYPE_CHECKING = False

@@ -76,7 +76,7 @@ class late_modules:  # noqa: N801: a context manager, without contextlib, which 
     def __enter__(self) -> None:
         sys.modules.update(self._placed)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *fault: object) -> None:
         for name, late in self._placed.items():
             late.loading = False
             if sys.modules.get(name) is late:

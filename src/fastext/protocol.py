@@ -21,7 +21,7 @@ from typing import cast
 import httptools
 
 from fastext import response
-from fastext._lane import BareConnection, Lane, LaneConnection
+from fastext._lane import BareConnection, Lane, LaneConnection, Reply
 from fastext.errors import (
     BadRequest,
     ContentTooLarge,
@@ -34,7 +34,6 @@ from fastext.errors import (
 from fastext.handler import Handler
 from fastext.patience import READING_S, REQUEST_S, Patience
 from fastext.request import MAX_CONTENT_BYTES, TOKEN_BYTES, Head, read_head
-from fastext.response import Reply
 
 # RFC 9112 section 3 recommends at least 8000 octets; our longest useful target, three names of 128
 # characters that are all escapes and a few dozen flags, stays below it.

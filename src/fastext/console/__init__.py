@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from fastext import response
+from fastext._lane import Reply
 from fastext._parse import parse_target
 from fastext.console.explain import Explainer
 from fastext.context import read_context
 from fastext.digest import sha256
 from fastext.document import Document, Key
-from fastext.response import NO_CACHE, Reply
+from fastext.response import NO_CACHE
 
 # What a page may do that shows documents of strangers: run the one script in it, and ask the server
 # that it came from. Its markup is made of text nodes alone, which Trusted Types make the browser
