@@ -144,7 +144,7 @@ def loaded(case: str, context: Context) -> Iterator[Outcome]:
     with Requests([request(SMALL_TARGET)]) as requests:
         turns = {
             f"{count:,} connections": partial(
-                clients.load, server.port, count, LOAD_MS, requests, context.other_core
+                clients.load, server.port, "keep", count, LOAD_MS, requests, context.other_core
             )
             for count in (CONNECTIONS, FEW)
         }

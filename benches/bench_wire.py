@@ -124,6 +124,7 @@ def throughput(
     case: str,
     document: str,
     names: Sequence[str],
+    mode: str,
     connections: int,
     figures: Mapping[str, str],
     context: Context,
@@ -132,12 +133,12 @@ def throughput(
     wanted = target(document)
     servers, skips = context.available(GROUP, case, names, document)
     yield from skips
-    with Requests([request(wanted)]) as requests:
+    with Requests([request(wanted, close=mode == "close")]) as requests:
         turns = {}
         for name, server in servers.items():
             server.check(wanted, context.servers.documents[document])
             turns[name] = partial(
-                clients.load, server.port, connections, LOAD_MS, requests, context.other_core
+                clients.load, server.port, mode, connections, LOAD_MS, requests, context.other_core
             )
             turns[name]()
         given = statistics.interleaved(turns, context.rounds(LOAD_ROUNDS), context.step)
@@ -153,11 +154,16 @@ def throughput(
 
 
 def throughput_case(
-    size: int, connections: int, names: Sequence[str], figures: Mapping[str, str] | None = None
+    size: int,
+    connections: int,
+    names: Sequence[str],
+    figures: Mapping[str, str] | None = None,
+    mode: str = "keep",
 ) -> Case:
     clients_text = "1 client" if connections == 1 else f"{connections} clients"
-    case = f"load {SIZES[size]}, {clients_text}"
-    run = partial(throughput, case, f"bytes-{size}", names, connections, figures or {})
+    how = "" if mode == "keep" else ", connection per request"
+    case = f"load {SIZES[size]}, {clients_text}{how}"
+    run = partial(throughput, case, f"bytes-{size}", names, mode, connections, figures or {})
     return Case(case, run, LOAD_ROUNDS, needs_two_cores=True)
 
 
@@ -197,8 +203,12 @@ CASES = (
          ROUNDS),
     throughput_case(SMALL, 16, (FASTEXT, NGINX, UVICORN)),
     throughput_case(SMALL, 64, (FASTEXT, NGINX)),
+    throughput_case(SMALL, 16, C_TOO, mode="close"),
+    throughput_case(MEDIUM, 16, BOTH),
+    throughput_case(MEDIUM, 16, BOTH, mode="close"),
     throughput_case(LARGE, 1, BOTH),
     throughput_case(LARGE, 16, BOTH, {NGINX: "wire.load.64k"}),
+    throughput_case(LARGE, 16, BOTH, mode="close"),
     throughput_case(HUGE, 1, (FASTEXT, NGINX_NO_SENDFILE)),
     throughput_case(HUGE, 16, (FASTEXT, NGINX_NO_SENDFILE), {NGINX_NO_SENDFILE: "wire.load.1m"}),
 )  # fmt: skip

@@ -1,8 +1,9 @@
-/* A load generator: many kept-alive connections at once, each with one request under way.
+/* A load generator: many connections at once, each with one request under way.
  *
- *   load PORT CONNECTIONS MILLISECONDS REQUEST-FILE
+ *   load PORT keep|close CONNECTIONS MILLISECONDS REQUEST-FILE
  *
- * The file is as for the client. Writes one line to standard output: the number of replies, the
+ * With "close" each request has a connection of its own, in which its round trip begins. The file
+ * is as for the client. Writes one line to standard output: the number of replies, the
  * nanoseconds that they took altogether, and the median and the 99th percentile of round trips
  * in nanoseconds.
  */
@@ -21,12 +22,19 @@ struct connection {
 
 static struct request *requests;
 static size_t distinct, sent;
+static int port, poll;
+
+static void dial(struct connection *connection) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    connection->start = now();
+    connection->fd = connect_to(port);
+    epoll_ctl(poll, EPOLL_CTL_ADD, connection->fd, &event);
+}
 
 static void ask(struct connection *connection) {
     struct request *request = &requests[sent++ % distinct];
     stamp(request);
     connection->have = connection->want = connection->head_size = 0;
-    connection->start = now();
     if (send(connection->fd, request->bytes, request->size, MSG_NOSIGNAL) < (ssize_t)request->size)
         fail("send");
 }
@@ -59,22 +67,23 @@ static int ascending(const void *a, const void *b) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 5)
-        return fprintf(stderr, "usage: load PORT CONNECTIONS MILLISECONDS REQUEST-FILE\n"), 2;
-    int port = atoi(argv[1]), count = atoi(argv[2]), poll = epoll_create1(0);
-    long most = atol(argv[3]) * 1000000L;
-    distinct = load_requests(argv[4], &requests);
+    if (argc != 6)
+        return fprintf(stderr, "usage: load PORT keep|close CONNECTIONS MILLISECONDS FILE\n"), 2;
+    int keep = !strcmp(argv[2], "keep"), count = atoi(argv[3]);
+    long most = atol(argv[4]) * 1000000L;
+    port = atoi(argv[1]);
+    poll = epoll_create1(0);
+    distinct = load_requests(argv[5], &requests);
     struct connection *connections = calloc(count, sizeof *connections);
     long *took = malloc(MAX_SAMPLES * sizeof *took);
-    for (int i = 0; i < count; i++) {
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
-        connections[i].fd = connect_to(port);
-        epoll_ctl(poll, EPOLL_CTL_ADD, connections[i].fd, &event);
-    }
+    for (int i = 0; i < count; i++)
+        dial(&connections[i]);
     long begin = now(), end = begin;
     size_t replies = 0;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        connections[i].start = begin;
         ask(&connections[i]);
+    }
     while (end - begin < most && replies < MAX_SAMPLES) {
         struct epoll_event events[64];
         int ready = epoll_wait(poll, events, 64, 5000);
@@ -82,10 +91,16 @@ int main(int argc, char **argv) {
             return fprintf(stderr, "nothing has come for 5 s\n"), 1;
         for (int i = 0; i < ready && replies < MAX_SAMPLES; i++) {
             struct connection *connection = events[i].data.ptr;
-            if (received(connection)) {
-                took[replies++] = now() - connection->start;
-                ask(connection);
+            if (!received(connection))
+                continue;
+            long moment = now();
+            took[replies++] = moment - connection->start;
+            connection->start = moment;
+            if (!keep) {
+                close(connection->fd);
+                dial(connection);
             }
+            ask(connection);
         }
         end = now();
     }

@@ -50,11 +50,14 @@ def round_trips(
     return samples.tolist()
 
 
-def load(port: int, connections: int, milliseconds: int, requests: Requests, core: int) -> Load:
-    """Keep `connections` busy for so long."""
+def load(
+    port: int, mode: str, connections: int, milliseconds: int, requests: Requests, core: int
+) -> Load:
+    """Keep `connections` busy for so long; `mode` is "keep", or "close" for one per request."""
     command: list[str | Path] = [
         build.anchor("load"),
         str(port),
+        mode,
         str(connections),
         str(milliseconds),
         requests.path,
