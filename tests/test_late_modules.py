@@ -1,9 +1,13 @@
 """Modules that wait until they are needed, in fresh processes."""
 
+import functools
+import inspect
 import subprocess
 import sys
 
 import pytest
+
+from fastext.late_modules import LateInspect
 
 
 def output_of(script, **variables):
@@ -46,6 +50,31 @@ def test_an_extension_starts_without_inspect_and_whoever_needs_it_has_it():
         "False", "True", "True", "False", "False", "False", "False", "False", "awaited", "True",
         "True",
     ]  # fmt: skip
+
+
+def test_parameters_are_told_as_inspect_tells_them():
+    real = inspect.getfullargspec
+    late = LateInspect("inspect").getfullargspec
+
+    def none():
+        return None
+
+    def many(a, b=1, /, c=2, *rest, d, e=3, **others):
+        return a, b, c, rest, d, e, others
+
+    def keywords(*, d: int, **others: str) -> None:
+        del d, others
+
+    class Holder:
+        def method(self, a, *rest):
+            return self, a, rest
+
+    for value in (none, many, keywords, Holder().method, Holder.method, functools.partial(many, 1)):
+        spec = real(value)
+        assert late(value)[:3] == tuple(spec)[:3]
+        assert late(value)[4] == spec.kwonlyargs
+    assert late(many)[3] == real(many).defaults
+    assert late(many)[5] == real(many).kwonlydefaults
 
 
 BOTOCORE = """

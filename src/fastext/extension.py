@@ -35,6 +35,7 @@ from fastext.errors import ExtensionsApiError, PortTaken
 from fastext.extensions_api import member
 from fastext.handler import Handler
 from fastext.late_client import LateClient
+from fastext.late_modules import late_modules
 from fastext.listener import Listener
 from fastext.logs import Log, duration, new_log
 from fastext.poller import Poller
@@ -281,7 +282,8 @@ class Extension:
     async def _retrieve_first(self) -> None:
         try:
             # The loop's thread imports all it will need before workers import.
-            import fastext.decoding  # noqa: F401
+            with late_modules("inspect"):  # orjson's dataclasses import it
+                import fastext.decoding  # noqa: F401
         finally:
             self._head_start.imported.set()
         for problem in self._head_start.problems:

@@ -3,7 +3,8 @@
 asyncio and uvloop import `inspect`, with the compiler's and the disassembler's modules, which is a
 tenth of the time to serving; all that they ask of it while we start is whether a callback is a
 coroutine function, and that is answered here. botocore imports much for credentials that are
-seldom used, and `urllib.request` to learn that there is no proxy.
+seldom used, `urllib.request` to learn that there is no proxy, and `inspect` to learn whether a
+function takes any keyword.
 """
 
 import sys
@@ -13,7 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CO_COROUTINE = 0x80  # of code.co_flags (Python's data model, "Code objects")
+# Of code.co_flags (Python's data model, "Code objects").
+CO_VARARGS = 0x04
+CO_VARKEYWORDS = 0x08
+CO_COROUTINE = 0x80
 
 
 class LateModule(ModuleType):
@@ -38,11 +42,28 @@ class LateInspect(LateModule):
     @staticmethod
     def iscoroutinefunction(value: object) -> bool:
         """Whether calling `value` makes a coroutine, as the real one tells of functions."""
-        while isinstance(value, MethodType):
-            value = value.__func__
-        if isinstance(value, FunctionType):
-            return bool(value.__code__.co_flags & CO_COROUTINE)
-        return bool(_real("inspect").iscoroutinefunction(value))
+        function = _function_of(value)
+        if function is None:
+            return bool(_real("inspect").iscoroutinefunction(value))
+        return bool(function.__code__.co_flags & CO_COROUTINE)
+
+    @staticmethod
+    def getfullargspec(value: object) -> "tuple[object, ...]":
+        """The parameters of `value`, in the order of the real one's result."""
+        function = _function_of(value)
+        if function is None:
+            return tuple(_real("inspect").getfullargspec(value))
+        code = function.__code__
+        names, count = code.co_varnames, code.co_argcount + code.co_kwonlyargcount
+        varargs = varkw = None
+        if code.co_flags & CO_VARARGS:
+            varargs, count = names[count], count + 1
+        if code.co_flags & CO_VARKEYWORDS:
+            varkw = names[count]
+        positional = code.co_argcount
+        keywords = list(names[positional : positional + code.co_kwonlyargcount])
+        return (list(names[:positional]), varargs, varkw, function.__defaults__, keywords,
+                function.__kwdefaults__, function.__annotations__)  # fmt: skip
 
 
 class LateRequest(LateModule):
@@ -86,6 +107,13 @@ class late_modules:  # noqa: N801: a context manager, without contextlib, which 
             # `import package.last` has found it, and so did not tell the package of it.
             if parent is not None and last not in vars(parent):
                 setattr(parent, last, late)
+
+
+def _function_of(value: object) -> "FunctionType | None":
+    """The function that is called by calling `value`, where it is as plain as that."""
+    while isinstance(value, MethodType):
+        value = value.__func__
+    return value if isinstance(value, FunctionType) else None
 
 
 def _may_have_proxies() -> bool:

@@ -23,8 +23,10 @@ UNUSED = (
     "jmespath",
 )
 
-# For shared configuration files, dates in credentials, AWS sign-in, proxies.
-SELDOM_USED = ("configparser", "dateutil.parser", "dateutil.tz", "tempfile", "urllib.request")
+# For shared configuration files, dates in credentials, signatures of functions, hosts that are
+# addresses, AWS sign-in, proxies.
+SELDOM_USED = ("configparser", "dateutil.parser", "dateutil.tz", "inspect", "ipaddress", "tempfile",
+               "urllib.request")  # fmt: skip
 
 
 class _Unused:
