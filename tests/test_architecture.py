@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
 LEVELS = [
     {"__init__"},
     {"errors", "settings", "places", "ion_values", "clock", "digest", "files", "access",
-     "hosts", "_memory", "lifecycle_errors", "late_modules"},
+     "hosts", "_memory", "lifecycle_errors", "late_modules", "late_patterns"},
     {"decoding"},
     {"_lane", "_parse", "extensions_api", "logs", "last_resort", "usage", "deadline", "context",
      "signature", "endpoints", "stand_ins", "freshness", "patience", "ion_scanner", "ion_binary"},

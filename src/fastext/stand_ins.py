@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from fastext.late_modules import late_modules
+from fastext.late_patterns import late_patterns
 
 UNUSED = (
     "botocore.docs",
@@ -58,7 +59,7 @@ def stand_ins() -> Iterator[None]:
     for name in placed:
         sys.modules[name] = _StandIn(name)
     try:
-        with late_modules(*SELDOM_USED):
+        with late_modules(*SELDOM_USED), late_patterns():
             yield
     finally:
         for name in placed:
