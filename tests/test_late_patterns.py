@@ -12,7 +12,7 @@ with late_patterns():
 late = [value for module in (url, compat) for value in vars(module).values()
         if isinstance(value, LatePattern)]
 assert len(late) > 8, len(late)
-assert sum(pattern.needs == ":" for pattern in late) >= 4
+assert sum(pattern.needs == ":" for pattern in late) == len(OF_ADDRESSES) == 4
 assert isinstance(logging.PercentStyle.validation_pattern, re.Pattern)
 assert re.compile is not None and isinstance(re.compile("a"), re.Pattern)
 hosts = ["", "a", "host.example", "127.0.0.1", "::1", "[::1]", "fe80::1%eth0", "[fe80::1%25eth0]",

@@ -15,7 +15,6 @@ LATE_IN = frozenset({"botocore", "urllib3"})
 
 # Patterns of IPv6 addresses, whole and no less: module and name.
 OF_ADDRESSES = (
-    ("botocore.compat", "IPV6_RE"),
     ("botocore.compat", "IPV6_ADDRZ_RE"),
     ("urllib3.util.url", "_IPV6_RE"),
     ("urllib3.util.url", "_IPV6_ADDRZ_RE"),
