@@ -27,9 +27,9 @@ HUGE_BYTES = 8_000_000  # more than the buffers of a connection hold
 class World:
     """A listener over real sockets, and clients that run beside its loop."""
 
-    def __init__(self, fast, limit=100):
+    def __init__(self, fast, limit=100, handler=EchoHandler):
         self.loop = uvloop.new_event_loop()
-        self.handler = EchoHandler(self.loop)
+        self.handler = handler(self.loop)
         date = Date()
         lane = new_lane(self.handler, date) if fast else None
         self.server = Server(self.loop, self.handler, limit, date, lane)

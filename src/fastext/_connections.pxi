@@ -174,12 +174,17 @@ cdef class Acceptor:
         if ready.body is not None:
             body = PyBytes_AS_STRING(ready.body)
             body_size = PyBytes_GET_SIZE(ready.body)
-        # What is held back for more goes out with the FIN, in one segment. To close without the
-        # shutdown would throw it away where the peer has sent something that is still unread.
-        sent = lane_send(
-            fd, PyBytes_AS_STRING(ready.wire), head_size, body, body_size,
-            MSG_NOSIGNAL | (MSG_MORE if ready.close else 0),
-        )
+        if body_size and PySet_GET_SIZE(self.open) >= CROWD and ready.reply.store():
+            sent = stored_send(
+                fd, PyBytes_AS_STRING(ready.wire), head_size, ready.reply.stored.fd, body_size
+            )
+        else:
+            # What is held back for more goes out with the FIN, in one segment. To close without
+            # the shutdown would throw it away where the peer has sent what is still unread.
+            sent = lane_send(
+                fd, PyBytes_AS_STRING(ready.wire), head_size, body, body_size,
+                MSG_NOSIGNAL | (MSG_MORE if ready.close else 0),
+            )
         if sent == head_size + body_size:
             if not ready.close:
                 return ANSWERED

@@ -136,6 +136,7 @@ cdef enum:
 
 # ---------------------------------------------------------------- replies that are ready
 
+include "_stored.pxi"
 include "_reply.pxi"
 
 

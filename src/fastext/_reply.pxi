@@ -53,6 +53,7 @@ cdef class Reply:
     cdef readonly bint fleeting
     cdef readonly bint varies
     cdef readonly Py_ssize_t own_bytes
+    cdef StoredContent stored   # the body, or None
 
     def __init__(
         self, int status, bytes fields not None, bytes body not None, bytes etag not None=b"",
@@ -84,6 +85,12 @@ cdef class Reply:
         cdef bytes body = self.body if with_body else b""
         cdef bytes joined = self.joined(self.age(), date, connection, body)
         return (joined,) if PyBytes_GET_SIZE(body) <= JOINED else (joined, body)
+
+    cdef inline bint store(self) except -1:
+        """Whether the body is a file of memory as well, made now if need be."""
+        if self.stored is None:
+            self.stored = stored_content(self.body)
+        return self.stored is not None
 
     cdef bytes age(self):
         """The fields that tell the age of what is served."""
