@@ -71,6 +71,7 @@ cdef int stored_files = 0
 cdef Py_ssize_t stored_bytes = 0
 
 
+@cython.internal
 cdef class StoredContent:
     """One content; the descriptor lives as long as this does, the pages until they are sent."""
 

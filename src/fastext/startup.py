@@ -16,7 +16,6 @@ import gc
 import posix
 import sys
 import time
-from errno import EADDRINUSE
 
 from fastext import __version__
 from fastext.extensions_api import ExtensionsApi
@@ -235,6 +234,8 @@ def listen_on(family: int, host: str, port: int) -> _socket.socket:
         sock.listen(BACKLOG)
         sock.setblocking(False)
     except OSError as fault:
+        from errno import EADDRINUSE
+
         if sock is not None:
             sock.close()
         raise PortTaken(
