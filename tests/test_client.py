@@ -12,9 +12,9 @@ from email.utils import formatdate
 import aws
 import pytest
 from aws import begin, client_of, get, retrieve
-from botocore.utils import ContainerMetadataFetcher
 from fakes.answers import http_answer
 from fakes.appconfig import START, FakeAppConfig
+from fakes.faults import Hang, Status
 from fakes.loopback import Loopback
 from fakes.sts import FakeSts, Refusal
 from moto.server import ThreadedMotoServer
@@ -91,16 +91,19 @@ CONTAINER = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 @pytest.fixture
 def container(environ):
     """Gives a function that has the container endpoint give an answer."""
-    environ.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         environ.delenv(name)
     servers = []
 
+    answers = []
+
     def give(status, content):
-        answer = http_answer(status, content, {})
-        servers.append(Loopback(lambda _, connection: connection.send(answer)))
-        servers[-1].start()
-        environ.setenv(CONTAINER, f"http://127.0.0.1:{servers[-1].port}/x")
+        """This answer from now on."""
+        answers[:] = [http_answer(status, content, {})]
+        if not servers:
+            servers.append(Loopback(lambda _, connection: connection.send(answers[0])))
+            servers[0].start()
+            environ.setenv(CONTAINER, f"http://127.0.0.1:{servers[0].port}/x")
 
     yield give
     for server in servers:
@@ -311,6 +314,80 @@ def test_a_wrong_clock_is_put_right_for_a_role_as_well(appconfig, environ, code)
     signed = time.strptime(appconfig.calls[0].fields["x-amz-date"], "%Y%m%dT%H%M%SZ")
     assert calendar.timegm(signed) > time.time() + 1800
     assert appconfig.count(START) == 1
+
+
+def test_a_renewal_that_hangs_leaves_time_for_the_call_with_the_kept_credentials(
+    appconfig, environ
+):
+    with FakeSts(700) as sts:
+        environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        client = client_of(appconfig, ROLE_ARN=ROLE)
+        token = begin(client)
+        for fault in (Hang(), Refusal(500, "InternalFailure"), Refusal(403, "AccessDenied")):
+            sts.fail_always(fault)
+            asked = len(sts.asked)
+            token = get(client, token, timeout_s=2.0).next_token
+            assert len(sts.asked) > asked
+        sts.heal()
+        get(client, token)
+    used = [call.access_key for call in appconfig.calls]
+    assert used[:-1] == ["ASIA1"] * 4
+    assert used[-1] != "ASIA1"
+
+
+def test_a_role_s_credentials_live_as_long_as_sts_says_whatever_our_clock_says(appconfig, environ):
+    """Three hours ahead: by their Expiration they are none."""
+    with FakeSts(3600) as sts:
+        environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        sts.now = lambda: time.time() - 3 * 3600
+        client = client_of(appconfig, ROLE_ARN=ROLE)
+        retrieve(client)
+        retrieve(client)
+    assert len(sts.asked) == 1
+    assert {call.access_key for call in appconfig.calls} == {"ASIA1"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"Expiration": "2099-01-01T00:00:00"}, {"Expiration": "2000-01-01T00:00:00Z"},
+     {"SecretAccessKey": ""}, {"SessionToken": "a\u00e4"}, {"AccessKeyId": "A\u0001"}],
+    ids=["no zone", "expired", "no secret", "not ASCII", "a control character"],
+)  # fmt: skip
+def test_nothing_lasts_of_credentials_that_are_none(appconfig, environ, given):
+    with FakeSts(3600) as sts:
+        environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        client = client_of(appconfig, ROLE_ARN=ROLE)
+        sts.given = given
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="AssumeRole"):
+                begin(client)
+        sts.given = {}
+        begin(client)
+    assert appconfig.calls[0].access_key == "ASIA3"
+
+
+@pytest.mark.parametrize("code", ["UnrecognizedClientException", "InvalidClientTokenId"])
+def test_credentials_that_the_service_does_not_know_are_looked_for_again(
+    appconfig, container, code
+):
+    container(200, json.dumps(GIVEN).encode())
+    client = client_of(appconfig, kind="botocore")
+    appconfig.fail(START, Status(403, code))
+    with pytest.raises(AccessDenied):
+        begin(client)
+    container(200, json.dumps({**GIVEN, "AccessKeyId": "AKIANEW"}).encode())
+    begin(client)
+    assert [call.access_key for call in appconfig.calls][-1] == "AKIANEW"
+
+
+def test_a_container_endpoint_that_fails_does_not_take_the_kept_credentials(appconfig, container):
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 12 * 60))
+    container(200, json.dumps({**GIVEN, "Expiration": soon}).encode())
+    client = client_of(appconfig, kind="botocore")
+    token = begin(client)
+    container(500, b"no")
+    get(client, token, timeout_s=3.0)
+    assert {call.access_key for call in appconfig.calls} == {"AKIA"}
 
 
 def test_a_role_that_cannot_be_assumed_is_said(appconfig, environ):

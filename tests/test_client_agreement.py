@@ -1,12 +1,16 @@
 """What both clients of the AppConfig Data API make of what should not come: the same, and ours."""
 
 import calendar
+import threading
 import time
+from dataclasses import dataclass
 from email.utils import formatdate
+from urllib.parse import quote
 
 import aws
 import pytest
 from aws import begin, get
+from conftest import FLAGS
 from fakes.appconfig import GET, START, http_answer
 from fakes.faults import Raw, Status
 
@@ -94,6 +98,120 @@ def test_whatever_the_details_of_a_rejection_are_a_new_session_follows(
     assert appconfig.count(START) == 2
     appconfig.fail_always(GET, rejected)
     assert raised_by(lambda: session.poll(aws.Deadline(10)))[0] is TokenRejected
+
+
+# ---------------------------------------------------------------- whose answer it is
+
+WHOLE = http_answer(200, b"somebody else's", {"Next-Poll-Configuration-Token": "stolen"})
+
+
+@dataclass(frozen=True)
+class Before:
+    """Bytes before the right answer, and a pause after them that the test ends."""
+
+    first: bytes
+    gate: threading.Event
+
+    def play(self, exchange):
+        exchange.send(self.first)
+        if exchange.hold(self.gate):
+            exchange.send(exchange.answer())
+
+
+@dataclass(frozen=True)
+class Behind:
+    """The right answer, and bytes behind it that nobody has asked for."""
+
+    rest: bytes
+    ends: bool
+    has_answer: threading.Event
+    sent: threading.Event
+
+    def play(self, exchange):
+        exchange.send(exchange.answer())
+        if exchange.hold(self.has_answer):
+            exchange.send(self.rest)
+            if self.ends:
+                exchange.close()
+            self.sent.set()
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=KINDS)
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize(
+    "rest",
+    [WHOLE, b"\n", http_answer(408, b"", {"Connection": "close"}), http_answer(400, b"", {})],
+    ids=["an answer", "a line end", "408", "400"],
+)
+def test_what_comes_over_an_idle_connection_is_no_answer(clients, appconfig, kind, rest, ends):
+    client, has_answer, sent = clients[kind], threading.Event(), threading.Event()
+    appconfig.fail(START, Behind(rest, ends, has_answer, sent))
+    token = begin(client)
+    has_answer.set()
+    assert sent.wait(20)
+    assert get(client, token).content == FLAGS
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=KINDS)
+@pytest.mark.parametrize("status", [b"102 Processing", b"103 Early Hints"])
+def test_an_interim_answer_has_the_answer_behind_it(clients, appconfig, kind, status):
+    gate = threading.Event()
+    appconfig.fail(START, Before(b"HTTP/1.1 %b\r\nLink: </a>\r\n\r\n" % status, gate))
+    threading.Timer(0.05, gate.set).start()  # the answer is not there when the client looks
+    token = begin(clients[kind])
+    assert get(clients[kind], token).content == FLAGS
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+     b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n{}",
+     b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{}",
+     b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}",
+     b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n{}",
+     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
+     b"HTTP/1.1 200 OK\r\n\r\n{}", b"HTTP/1.0 200 OK\r\n\r\n{}"],
+)  # fmt: skip
+def test_an_answer_without_an_end_is_none(clients, appconfig, head):
+    head = head.replace(b"\r\n\r\n", b"\r\nNext-Poll-Configuration-Token: t\r\n\r\n")
+    for client in clients:
+        token = begin(client)
+        appconfig.fail(GET, RawAndClose(head))
+        with pytest.raises(Unavailable, match="no usable answer from"):
+            get(client, token)
+        assert get(client, begin(client)).content, "and what follows is right again"
+
+
+@dataclass(frozen=True)
+class RawAndClose:
+    content: bytes
+
+    def play(self, exchange):
+        exchange.send(self.content)
+        exchange.close()
+
+
+TOKEN = "AYABeJ-a+long/token=" * 3
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=KINDS)
+@pytest.mark.parametrize("escaped", [False, True])
+def test_what_an_answer_repeats_of_a_request_is_not_told(appconfig, environ, kind, escaped):
+    """As gateways do it, and frameworks for pages that are not there."""
+    environ.setenv("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2VjE-session-token")
+    client = aws.client_of(appconfig, kind=KINDS[kind])
+    shown = quote(TOKEN, safe="") if escaped else TOKEN
+    echo = f"Cannot GET /configuration?configuration_token={shown} IQoJb3JpZ2luX2VjE-session-token"
+    for status, content in ((404, echo), (400, f'{{"Message":"{echo}","Reason":"{echo}"}}')):
+        fields = {} if status == 404 else {**JSON, "x-amzn-ErrorType": "BadRequestException"}
+        appconfig.fail(GET, Raw(http_answer(status, content.encode(), fields)))
+        with pytest.raises(UpstreamError, match="Cannot GET") as raised:
+            get(client, TOKEN)
+        told = f"{raised.value.message} {raised.value.details}"
+        assert shown not in told
+        assert "session-token" not in told
+    if kind == 0:
+        client.close()
 
 
 # ---------------------------------------------------------------- clock

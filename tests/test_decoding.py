@@ -16,6 +16,7 @@ DENSE = {
     "a text": b'{"a":"%b"}' % (b"x" * SIZE),
     "a text of four bytes a character": ('["' + "x" * SIZE + '\U0001f600"]').encode(),
     "texts": b"[%b]" % b",".join(b'"%d"' % number for number in range(SIZE // 8)),
+    "a text of four bytes a character, escaped": b'["%b\\ud83d\\ude00"]' % (b"x" * 4_000_000),
     "escapes": b'["%b"]' % (b"\\u20ac" * (SIZE // 6)),
     "empty objects": b"[%b]" % b",".join([b"{}"] * (SIZE // 3)),
     "empty arrays": b"[%b]" % b",".join([b"[]"] * (SIZE // 3)),

@@ -78,6 +78,8 @@ def answered(*script, timeout_s=10.0):
          b"1;x=y\r\nh\r\n1\r\ni\r\n0\r\nTrailer: 1\r\n\r\n", 200, b"hi"),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, b""),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", 200, b"hi"),
+        (b"HTTP/1.1 102 Processing\r\nA: 1\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200, b"hi"),
     ],
 )  # fmt: skip
 def test_answers_are_read_whole(answer, status, content):
@@ -102,6 +104,9 @@ def test_fields_of_one_name_are_one_list():
         (b"SSH-2.0-x\r\n", "not HTTP"),
         (b"HTTP/2 200\r\n\r\n", "not HTTP/1.1"),
         (b"HTTP/1.1 abc\r\n\r\n", "not HTTP/1.1"),
+        (b"HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n", "not HTTP/1.1"),
+        (b"HTTP/1.1 200 OK\nContent-Length: 0\n\n", "not HTTP"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "changes the protocol"),
         (b"HTTP/1.1 2000\r\n\r\n", "not HTTP/1.1"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", "the head of the answer is not complete"),
         (b"HTTP/1.1 200 OK\r\n\r\nhi", "the head of the answer is not complete"),

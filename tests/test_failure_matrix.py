@@ -8,6 +8,7 @@ import datetime
 import re
 import socket
 import ssl
+import time
 from contextlib import ExitStack
 from email.utils import formatdate
 
@@ -22,6 +23,7 @@ from fakes.faults import Garbage, Hang, HangAfter, Raw, Reset, Status, Truncate,
 from fakes.sts import FakeSts, Refusal
 from matrix import TABLE, events_of
 from stack import Stack
+from waiting import until
 
 from dev.service import free_port
 from fastext import schedule
@@ -32,6 +34,9 @@ OLD, NEW = FLAGS, b'{"dark_mode":{"enabled":false}}'
 LATER = "backup, later"
 STATES = ("cold", "backup", LATER, "snapshot", "cached")
 ASSUME = "AssumeRole"
+
+# Of its credentials; each retrieval assumes it anew.
+ROLE_LIFE_S = 0.4
 ION = "application/ion;type=AWS.AppConfig.FeatureFlags"
 EXPIRED = Raw(bad_token("Expired", "Token not valid"))
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -347,7 +352,7 @@ def scene(loop, monkeypatch, tmp_path, authority):
                 ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if secure else None for _ in range(2)
             )
             service = ending.enter_context(FakeAppConfig(context))
-            sts = ending.enter_context(FakeSts(60, sts_context)) if role else None
+            sts = ending.enter_context(FakeSts(ROLE_LIFE_S, sts_context)) if role else None
             variables = {}
             if secure:
                 authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -396,6 +401,9 @@ def test_an_event_does_what_the_table_says(scene, name, state, variant, client):
         s.stack.get(KEY, "?flag=old")  # flags are expected from now on
         s.stack.log.clear()
         s.stack.pass_time(INTERVAL_S)
+        if s.sts is not None:  # while the role's credentials are good nobody hears of its faults
+            expired = time.time() + ROLE_LIFE_S
+            until(lambda: time.time() > expired)
     elif state != "cold":
         kept = Document(OLD, "application/json")
         kept.kept_as = SNAPSHOT if state == SNAPSHOT else BACKUP

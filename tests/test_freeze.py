@@ -37,8 +37,7 @@ def frozen(start, appconfig, lambda_api, sandbox):
             AWS_ENDPOINT_URL_APPCONFIGDATA=appconfig.url,
             PREFETCH_LIST=NAME,
             LOG_LEVEL="info",
-            **sandbox.variables(),
-            **variables,
+            **(sandbox.variables() | variables),
         )
         lambda_api.wait_next(1)
         assert program.get().content == FLAGS
@@ -120,10 +119,14 @@ def test_dead_connections_cost_nothing(frozen, sandbox, appconfig, lambda_api, c
     assert trouble(program) == []
 
 
+@pytest.mark.parametrize("both_clocks", [False, True])
+@pytest.mark.parametrize("client", ["direct", "botocore"])
 @row("frozen in the middle of a poll")
-def test_a_poll_that_was_frozen(frozen, sandbox, appconfig, lambda_api, row):
+def test_a_poll_that_was_frozen(frozen, sandbox, appconfig, lambda_api, client, both_clocks, row):
+    """The monotonic clock stands still in a frozen sandbox, or it does not."""
     appconfig.next_poll_interval_s = 0
-    program = frozen(POLL_INTERVAL_SECONDS="1us")
+    monotonic = {"FAKETIME_DONT_FAKE_MONOTONIC": "0"} if both_clocks else {}
+    program = frozen(POLL_INTERVAL_SECONDS="1us", FASTEXT_DATA_CLIENT=client, **monotonic)
     gate = threading.Event()
     appconfig.fail(GET, Gate(gate))
     lambda_api.invoke()
@@ -139,6 +142,8 @@ def test_a_poll_that_was_frozen(frozen, sandbox, appconfig, lambda_api, row):
     program.wait_for_log(UPDATED)
     assert program.get().content == CHANGED
     assert row["cached"] == "200 old, then new"
+    assert row["log"] == "—"
+    assert trouble(program) == []
 
 
 @pytest.mark.parametrize("client", ["direct", "botocore"])

@@ -13,6 +13,7 @@ from fastext.document import Document, read_document
 from fastext.errors import (
     AccessDenied,
     NotFound,
+    Throttled,
     TimedOut,
     TooManyConfigurations,
     Unavailable,
@@ -486,3 +487,72 @@ def test_a_version_that_cannot_be_used_leaves_the_old_one_marked_until_there_is_
     s.refresh()
     assert s.cache.get(KEY).content == b"y"
     assert "Stale" not in fields_of(s)
+
+
+# ---------------------------------------------------------------- freezes
+
+
+def freeze_in_next_poll(scene, seconds):
+    """Have `seconds` pass while the next poll of the only session is under way."""
+    session = scene.sessions[0]
+    poll = session.poll
+
+    def slept(deadline):
+        session.poll = poll
+        scene.pass_time(seconds)
+        return poll(deadline)
+
+    session.poll = slept
+
+
+def test_a_poll_that_a_freeze_has_cut_is_made_again_at_once_and_is_no_failure(scene):
+    s = scene(c=[got(b"x"), TimedOut("no complete answer within 3 s"), got(b"y")])
+    s.fetch()
+    s.pass_time(45)
+    freeze_in_next_poll(s, 60)
+    s.refresh()
+    assert s.sessions[0].polls == 2
+    s.workers.run()
+    document = s.cache.get(KEY)
+    assert document.content == b"y"
+    assert not document.freshness.stale
+    assert not [line for line in s.log if "failure" in line]
+
+
+def test_it_is_made_again_once_and_not_again_and_again(scene):
+    s = scene(c=[got(b"x"), TimedOut("late"), TimedOut("late"), got(b"y")])
+    s.fetch()
+    s.pass_time(45)
+    freeze_in_next_poll(s, 60)
+    s.refresh()
+    freeze_in_next_poll(s, 60)
+    s.workers.run()
+    s.workers.run()
+    assert s.sessions[0].polls == 3
+    assert s.workers.held == []
+    assert s.cache.get(KEY).freshness.stale == "TimedOut"
+
+
+@pytest.mark.parametrize("late", [0.0, 3.0, 3.9])
+def test_what_ends_in_time_was_slow_and_not_frozen(scene, late):
+    s = scene(c=[got(b"x"), TimedOut("late"), got(b"y")])
+    s.fetch()
+    s.pass_time(45)
+    freeze_in_next_poll(s, late)
+    s.refresh()
+    s.workers.run()
+    assert s.sessions[0].polls == 2
+    assert s.cache.get(KEY).freshness.stale == "TimedOut"
+
+
+def test_one_throttle_after_other_failures_is_the_first(scene, monkeypatch):
+    monkeypatch.setattr(schedule, "uniform", lambda least, most: most)
+    faults = [Unavailable("503"), TimedOut("late"), Unavailable("503"), Throttled("429")]
+    s = scene(c=[got(b"x"), *faults, Unavailable("503"), Throttled("429"), Throttled("429")])
+    s.fetch()
+    waits = []
+    for _ in range(7):
+        s.pass_time(10_000)
+        s.refresh()
+        waits.append(round(s.cache.get(KEY).freshness.next_poll_s))
+    assert waits == [45, 45, 45, 135, 45, 135, 225]

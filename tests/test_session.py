@@ -7,6 +7,7 @@ import pytest
 from fastext.deadline import Deadline
 from fastext.errors import (
     AccessDenied,
+    InvalidUpstreamRequest,
     NotFound,
     PolledTooEarly,
     TimedOut,
@@ -107,7 +108,7 @@ def test_a_token_rejected_twice_is_an_error_and_the_next_poll_begins_anew():
     assert client.asked[-3:] == [("get", "u0"), ("start", KEY, 45), ("get", "v0")]
 
 
-@pytest.mark.parametrize("fault", [Unavailable("x"), TimedOut("x"), NotFound("x"),
+@pytest.mark.parametrize("fault", [Unavailable("x"), TimedOut("x"),
                                    AccessDenied("x"), PolledTooEarly("x")])  # fmt: skip
 def test_after_any_other_error_the_same_token_is_tried_again(fault):
     client, session = session_of("t0", fault, got(b"x", "t1"))
@@ -115,6 +116,15 @@ def test_after_any_other_error_the_same_token_is_tried_again(fault):
         poll(session)
     assert poll(session) == b"x"
     assert client.asked == [("start", KEY, 45), ("get", "t0"), ("get", "t0")]
+
+
+@pytest.mark.parametrize("fault", [NotFound("x"), InvalidUpstreamRequest("x")])
+def test_what_a_token_stands_for_may_come_again_under_another(fault):
+    client, session = session_of("t0", fault, "u0", got(b"x", "u1"))
+    with pytest.raises(type(fault)):
+        poll(session)
+    assert poll(session) == b"x"
+    assert client.asked == [("start", KEY, 45), ("get", "t0"), ("start", KEY, 45), ("get", "u0")]
 
 
 def test_a_session_that_cannot_start_is_started_by_the_next_poll():

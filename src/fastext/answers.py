@@ -21,7 +21,7 @@ from fastext.session import Retrieved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 # What the agent asks for (seen on the wire): feature flags with their rules, which the service
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 ACCEPT = "application/ion;type=AWS.AppConfig.FeatureFlags;q=1.0,*/*;q=0.1"
 
 REFERENCE = "ConfigurationToken"
+
+# What is shorter is no secret of AWS, and may be a part of any word.
+SHORTEST_SECRET = 16
 _WHITE = b" \t\r\n"  # RFC 8259 section 2
 
 START, GET = "StartConfigurationSession", "GetLatestConfiguration"
@@ -36,6 +39,9 @@ START, GET = "StartConfigurationSession", "GetLatestConfiguration"
 THROTTLING = frozenset({"ThrottlingException", "TooManyRequestsException", "Throttling"})
 EXPIRED_CREDENTIALS = frozenset({"ExpiredTokenException", "ExpiredToken"})
 REFUSED_CREDENTIALS = EXPIRED_CREDENTIALS | {"InvalidClientTokenId"}
+
+# Whose cause are the credentials themselves, and not what they may do.
+REFUSED_KEYS = REFUSED_CREDENTIALS | {"InvalidAccessKeyId", "UnrecognizedClientException"}
 
 
 # ---------------------------------------------------------------- what was asked for
@@ -115,11 +121,24 @@ def error_of(
 
 
 def service_error(
-    operation: str, status: int, code: str, message: str, members: "Mapping[str, Any]"
+    operation: str,
+    status: int,
+    code: str,
+    message: str,
+    members: "Mapping[str, Any]",
+    secrets: "Iterable[str]" = (),
 ) -> UpstreamError:
-    """Our error for an error answer; `members` are those of its body."""
+    """Our error for an error answer; `members` are those of its body.
+
+    `secrets` are what was sent with the request and is not to be told, should the answer repeat
+    it, as those of gateways do.
+    """
     text = f"{operation}: {code}: {without_signed(message) or 'no message'}"
     details = details_of(members)
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+            details = without(secret, details)
     if code in THROTTLING or status == 429:
         return Throttled(text)
     if status in (401, 403) or code in REFUSED_CREDENTIALS:
@@ -136,12 +155,20 @@ def service_error(
     return Unavailable(text)
 
 
+def without(secret: str, value: "Any") -> "Any":
+    """`value`, as it is in a body, without `secret` in any of its texts."""
+    if isinstance(value, dict):
+        return {without(secret, name): without(secret, each) for name, each in value.items()}
+    return value.replace(secret, "***") if isinstance(value, str) else value
+
+
 def without_signed(message: str) -> str:
     """A service's message but for what AWS adds where a signature is wrong: all that was signed.
 
-    That has the session token in it, and the configuration token.
+    That has the session token in it, and the configuration token. Nor for the signature itself.
     """
-    return message.partition("\n")[0].partition("The Canonical String")[0].rstrip()
+    line = message.partition("\n")[0].partition("The Canonical String")[0]
+    return line.partition("Signature=")[0].rstrip()
 
 
 def details_of(members: "Mapping[str, Any]") -> "dict[str, Any]":

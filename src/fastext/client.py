@@ -11,21 +11,27 @@ that needs it, on that call's thread.
 import contextlib
 import io
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import botocore.auth
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import (
+    ContainerProvider,
     CredentialProvider,
     CredentialResolver,
     DeferredRefreshableCredentials,
     EnvProvider,
 )
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     ConfigNotFound,
     ConfigParseError,
@@ -38,19 +44,21 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 from botocore.loaders import Loader
-from botocore.utils import get_environ_proxies
+from botocore.utils import ContainerMetadataFetcher, get_environ_proxies
 
 from fastext import __version__
 from fastext.answers import (
     ACCEPT,
     EXPIRED_CREDENTIALS,
     GET,
+    REFUSED_KEYS,
     START,
     error_of,
     initial_token,
     retrieved,
     service_error,
 )
+from fastext.credentials import RENEWAL_PART, Credentials
 from fastext.deadline import Deadline
 from fastext.document import Key
 from fastext.errors import (
@@ -91,8 +99,7 @@ class AppConfigData:
         # Whether its credentials can be others when they are looked for again.
         self._renewable = False
         self._clock = SigningClock()
-        # This thread's call: its deadline, and what was answered.
-        self._local = threading.local()
+        self._local = _Call()
 
     def start_configuration_session(
         self, key: Key, minimum_interval_s: int, deadline: Deadline
@@ -124,20 +131,31 @@ class AppConfigData:
         self._local.deadline = deadline
         try:
             with translated(operation):
-                client = self._connected()
-                call(client)
-                if self._cured(self._local.answer, client):
-                    call(self._connected())
+                try:
+                    client = self._connected()
+                    call(client)
+                    if self._cured(self._local.answer, client):
+                        call(self._connected())
+                except (FastextError, BotoCoreError, ClientError, MemoryError):
+                    raise
+                except Exception:
+                    # Of whatever has broken it nothing is to last.
+                    self._client = None
+                    raise
             answer: Answer = self._local.answer
         except NoCredentialsError as fault:
             # They may appear later, and a client never looks for them again.
             self._client = None
             raise Unavailable(f"{operation}: no AWS credentials found") from fault
         finally:
+            sent = self._local.sent
             self._local.deadline = self._local.answer = None
+            self._local.sent = ()
         if answer.status >= 300:
             error = error_of(answer.status, answer.fields, answer.content)
-            raise service_error(operation, answer.status, *error)
+            if error[0] in REFUSED_KEYS and self._renewable:
+                self._client = None  # the next call finds what there is then
+            raise service_error(operation, answer.status, *error, sent)
         return answer
 
     def _cured(self, answer: Answer, client: Any) -> bool:
@@ -173,11 +191,9 @@ class AppConfigData:
         transport = self._new_transport(session)
         if self._role:
             sts = self._create(session, "sts", own_region or region, transport)
+            role = _AssumedRole(sts, role_arguments(self._role), self._clock, self._local)
             session = new_session(region)
-            session.register_component(
-                "credential_provider",
-                CredentialResolver([_AssumedRole(sts, role_arguments(self._role), self._clock)]),
-            )
+            session.register_component("credential_provider", CredentialResolver([role]))
         client = self._create(session, "appconfigdata", region, transport)
         credentials = session.get_credentials()
         self._renewable = credentials is not None and credentials.method != EnvProvider.METHOD
@@ -213,6 +229,7 @@ class AppConfigData:
             if service == "appconfigdata":
                 # It is ours to read; botocore gets one that says nothing.
                 self._local.answer = answer
+                self._local.sent = secrets_of(request)
                 answer = Answer(200, {}, b"{}")
             return AWSResponse(request.url, answer.status, answer.fields, _Content(answer.content))
 
@@ -252,6 +269,23 @@ class AppConfigData:
         )
 
 
+class _Call(threading.local):
+    """This thread's call: its deadline, what was answered, and what was sent that is secret."""
+
+    deadline: Any = None
+    answer: Any = None
+    sent: tuple[str, ...] = ()
+
+
+def secrets_of(request: AWSPreparedRequest) -> tuple[str, ...]:
+    """What a request has in it that is not to be told."""
+    _, _, token = request.url.partition("configuration_token=")
+    session_token = text(request.headers.get("X-Amz-Security-Token", ""))
+    authorization = text(request.headers.get("Authorization", ""))
+    access_key = authorization.partition("Credential=")[2].partition("/")[0]
+    return unquote(token), token, session_token, access_key
+
+
 class _OurModels(Loader):  # type: ignore[misc]
     """botocore's service models, as if there were no others than those that are used here.
 
@@ -279,7 +313,24 @@ def new_session(region: str | None) -> botocore.session.Session:
     session = botocore.session.Session()
     if not session.available_profiles and not (region or "").endswith("-global"):
         session.register_component("data_loader", _OurModels())
+    if any(
+        name in os.environ for name in (ContainerProvider.ENV_VAR, ContainerProvider.ENV_VAR_FULL)
+    ):
+        providers = session.get_component("credential_provider")
+        container = ContainerProvider(fetcher=_ContainerFetcher(sleep=lambda pause_s: None))
+        providers.insert_before(ContainerProvider.METHOD, container)
     return session
+
+
+class _ContainerFetcher(ContainerMetadataFetcher):  # type: ignore[misc]
+    """botocore's own, but that it leaves time for the call that the credentials are for.
+
+    Three times two seconds and the pauses between are more than a whole poll has; the endpoint is
+    on the same host, and what fails is asked again by the next poll.
+    """
+
+    TIMEOUT_SECONDS = 1
+    RETRY_ATTEMPTS = 1
 
 
 class _Signer(botocore.auth.SigV4Auth):  # type: ignore[misc]
@@ -304,24 +355,58 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
     METHOD = "assume-role"
     CANONICAL_NAME = "fastextAssumeRole"
 
-    def __init__(self, sts: Any, arguments: Mapping[str, str | int], clock: SigningClock) -> None:
+    def __init__(
+        self, sts: Any, arguments: Mapping[str, str | int], clock: SigningClock, call: _Call
+    ) -> None:
         super().__init__()
         self._sts = sts
         self._arguments = arguments
         self._clock = clock
+        self._call = call
+        self._kept: Credentials | None = None
 
     def load(self) -> DeferredRefreshableCredentials:
         return DeferredRefreshableCredentials(refresh_using=self._refresh, method=self.METHOD)
 
     def _refresh(self) -> dict[str, str]:
+        """What botocore asks for when the last have a quarter of an hour left, or none."""
+        kept, deadline = self._kept, self._call.deadline
+        if kept is None or kept.expires_at is None or kept.expires_at <= time.time():
+            self._kept = self._retrieved()
+        else:
+            try:
+                # Where STS hangs, there is still time for the call that they are for.
+                self._call.deadline = Deadline(deadline.remaining_s() * RENEWAL_PART)
+                self._kept = self._retrieved()
+            except UpstreamError:
+                self._kept = kept  # which are good until they expire
+            finally:
+                self._call.deadline = deadline
+        expires_at = datetime.fromtimestamp(self._kept.expires_at or 0.0, UTC)
+        return {
+            "access_key": self._kept.access_key,
+            "secret_key": self._kept.secret_key,
+            "token": self._kept.token,
+            "expiry_time": expires_at.isoformat(),
+        }
+
+    def _retrieved(self) -> Credentials:
+        """Checked here, because botocore would keep whatever it gets. Raises UpstreamError."""
         with translated("AssumeRole"):
-            credentials = self._assumed()["Credentials"]
-            return {
-                "access_key": credentials["AccessKeyId"],
-                "secret_key": credentials["SecretAccessKey"],
-                "token": credentials["SessionToken"],
-                "expiry_time": credentials["Expiration"].isoformat(),
-            }
+            answer = self._assumed()
+            got = answer["Credentials"]
+            date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+            if got["Expiration"].tzinfo is None:
+                raise Unavailable("the role's credentials do not say when they expire")
+            # How long they live is what counts, whatever this machine's clock says.
+            expires_at = self._clock.by_own(got["Expiration"].timestamp(), date)
+            found = Credentials(
+                got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"], expires_at
+            )
+            signable(found)
+            if expires_at <= time.time():
+                raise Unavailable("the role's credentials have no time left")
+            return found
 
     def _assumed(self) -> Any:
         try:

@@ -33,6 +33,7 @@ def decode(content: bytes) -> "Any":
 def decoded_bytes(content: bytes) -> int:
     """At most so much is needed at once to decode `content`, counted by what it has most of."""
     buffer = 14 * len(content)  # orjson's own
-    texts = len(content) * (1 if content.isascii() else 4)
+    # A string with one character beyond those of the alphabet has four bytes for each of them.
+    texts = len(content) * (4 if b"\\u" in content or not content.isascii() else 1)
     values = 64 * (content.count(b",") + content.count(b'"') // 2)
     return buffer + texts + values + 128 * content.count(b"[") + 320 * content.count(b"{")

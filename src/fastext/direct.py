@@ -42,17 +42,20 @@ from fastext.tls import Trust, ca_file_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypeVar
 
     from fastext.document import Key
     from fastext.session import Retrieved
     from fastext.settings import Settings
+
+    T = TypeVar("T")
 
 # The service's signing name differs from its endpoint's (service-2.json, signingName).
 SIGNING_NAME = "appconfig"
 
 # Variables that lead to credentials, proxies or settings which only botocore knows how to use.
 BEYOND = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN",
-          "AWS_CREDENTIAL_EXPIRATION", "BOTO_CONFIG")  # fmt: skip
+          "AWS_CREDENTIAL_EXPIRATION", "AWS_CREDENTIAL_FILE", "BOTO_CONFIG")  # fmt: skip
 
 # Those of a proxy count in any case of letters (urllib.request.getproxies).
 PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
@@ -109,7 +112,8 @@ def has_shared_configuration(environ: "Mapping[str, str]") -> bool:
         # What has to be expanded, botocore may look for.
         if "~" in path or "$" in path or os.path.exists(path or f"{home}/.aws/{usual}"):
             return True
-    return False
+    # What botocore asks before a container's endpoint, as boto had it.
+    return os.path.exists("/etc/boto.cfg") or os.path.exists(f"{home}/.boto")
 
 
 def endpoint_of(
@@ -197,23 +201,41 @@ class DirectAppConfigData:
         if usual is not None:
             return usual
         self._importing()
-        return initial_token(answer.content)
+        return self._read(initial_token, answer.content)
 
     def get_latest_configuration(self, token: str, deadline: Deadline) -> "Retrieved":
-        query = f"configuration_token={quote(token)}"
-        answer = self._call(GET, "GET", "/configuration", query, b"", deadline)
-        return retrieved(answer.fields, answer.content)
+        quoted = quote(token)
+        query = f"configuration_token={quoted}"
+        answer = self._call(GET, "GET", "/configuration", query, b"", deadline, (token, quoted))
+        return self._read(retrieved, answer.fields, answer.content)
+
+    def _read(self, read: "Callable[..., T]", *parts: object) -> "T":
+        """What an answer says. What says nothing may be the answer to something else, so that what
+        comes over its connection is not believed any more.
+        """
+        try:
+            return read(*parts)
+        except Unavailable:
+            self._origin.close()
+            raise
 
     def close(self) -> None:
         """Drop the kept connections."""
         self._origin.close()
 
     def _call(
-        self, operation: str, method: str, path: str, query: str, content: bytes, deadline: Deadline
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        query: str,
+        content: bytes,
+        deadline: Deadline,
+        secrets: "tuple[str, ...]" = (),
     ) -> Answer:
         """One call; a refusal that new credentials or the right time may cure is tried once more.
 
-        Raises UpstreamError.
+        Of an error the `secrets` that are sent are not told. Raises UpstreamError.
         """
         try:
             credentials = self._credentials.get(deadline)
@@ -224,7 +246,8 @@ class DirectAppConfigData:
             if answer.status >= 300:
                 self._importing()
                 error = error_of(answer.status, answer.fields, answer.content)
-                raise service_error(operation, answer.status, *error)
+                own = (credentials.token, credentials.access_key)
+                raise service_error(operation, answer.status, *error, (*secrets, *own))
         except AccessDenied:
             self._credentials.refused()
             raise

@@ -5,6 +5,7 @@ whether it is whole, is no answer. Everything is bounded by the call's deadline.
 raised as Unavailable or TimedOut.
 """
 
+import select
 import socket
 import ssl
 import time
@@ -100,16 +101,21 @@ class Origin:
 
     def close(self) -> None:
         """Drop the kept connections."""
-        while self._idle:
-            self._idle.pop().close()
+        while (connection := self._last_idle()) is not None:
+            connection.close()
 
     def _kept(self) -> "_Connection | None":
-        while self._idle:
-            connection = self._idle.pop()
+        while (connection := self._last_idle()) is not None:
             if connection.trusted():
                 return connection
             connection.close()
         return None
+
+    def _last_idle(self) -> "_Connection | None":
+        try:
+            return self._idle.pop()
+        except IndexError:  # another thread has taken it
+            return None
 
     def _exchange(self, connection: "_Connection", request: bytes, deadline: Deadline) -> Answer:
         try:
@@ -206,9 +212,19 @@ class _Connection:
         self._used_at = (time.monotonic(), time.time())
 
     def trusted(self) -> bool:
-        """Whether it was idle for a short time only, by both clocks."""
+        """Whether it was idle for a short time only, by both clocks, and has been silent since.
+
+        What came meanwhile would be taken for the answer to the next request; the end is
+        readable as well.
+        """
         monotonic, wall = self._used_at
-        return max(time.monotonic() - monotonic, time.time() - wall) <= TRUSTED_IDLE_S
+        if max(time.monotonic() - monotonic, time.time() - wall) > TRUSTED_IDLE_S:
+            return False
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return False
+        readable = select.poll()
+        readable.register(self.sock, select.POLLIN)
+        return not readable.poll(0)
 
     def close(self) -> None:
         self.sock.close()
@@ -226,7 +242,9 @@ class _Connection:
                 raise
             raise _EndedSilentlyError(str(fault)) from fault
         answer = parse_head(head)
-        while 100 <= answer.status < 200:  # RFC 9110 section 15.2: more is to come
+        while answer.status < 200:  # RFC 9110 section 15.2: more is to come
+            if answer.status == 101:
+                raise _NoAnswerError("it changes the protocol")
             answer = parse_head(self._head(deadline))
         self._read_content(answer, deadline)
         return answer
@@ -250,13 +268,16 @@ class _Connection:
 
     def _head(self, deadline: Deadline) -> bytes:
         while (end := self._received.find(b"\r\n\r\n")) < 0:
-            if not b"HTTP/".startswith(self._received[:5]):
+            if not b"HTTP/".startswith(self._received[:5]) or self._bare_lf():
                 raise _NoAnswerError("it is not HTTP")
             if len(self._received) > MAX_HEAD_BYTES:
                 raise _NoAnswerError("the head of the answer is too large")
             self._received += self._receive(deadline, _HEAD_BYTES, "the head of the answer")
         head, self._received = self._received[:end], self._received[end + 4 :]
         return head
+
+    def _bare_lf(self) -> bool:
+        return self._received.count(b"\n") != self._received.count(b"\r\n")
 
     def _line(self, deadline: Deadline) -> bytes:
         while (end := self._received.find(b"\r\n")) < 0:
@@ -320,7 +341,7 @@ def parse_head(head: bytes) -> Answer:
     code = rest[:3]
     if (
         version not in ("HTTP/1.1", "HTTP/1.0")
-        or not (code.isascii() and code.isdecimal())
+        or not (code.isascii() and code.isdecimal() and code >= "100")
         or rest[3:4] not in " "
     ):
         raise _NoAnswerError("it is not HTTP/1.1")

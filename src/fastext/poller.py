@@ -19,6 +19,7 @@ from fastext.errors import (
     AccessDenied,
     ContentError,
     FastextError,
+    Throttled,
     TimedOut,
     TooManyConfigurations,
     Unavailable,
@@ -42,6 +43,9 @@ from fastext.workers import Workers
 MAX_FAILED = 1000
 FAILED_KEPT_S = 60.0
 
+# A poll that ends so long after its time was not slow: nothing ran meanwhile.
+FROZEN_S = 1.0
+
 # To look for room takes a step for each configuration; where there was none it is not looked again
 # for so long.
 LOOKED_AGAIN_S = 1.0
@@ -50,8 +54,9 @@ LOOKED_AGAIN_S = 1.0
 class _Entry:
     """What the poller knows of one configuration."""
 
-    __slots__ = ("document", "failures", "fault", "freshness", "key", "reply", "retrieval",
-                 "session", "since", "timer", "unusable", "wait_s", "wanted")  # fmt: skip
+    __slots__ = ("document", "fault", "freshness", "key", "outslept", "reply", "retrieval",
+                 "session", "since", "throttled", "timer", "unusable", "wait_s",
+                 "wanted")  # fmt: skip
 
     def __init__(
         self, key: Key, session: ConfigurationSession, now: Moment, freshness: Freshness
@@ -71,7 +76,8 @@ class _Entry:
         self.since = now
         self.wait_s = 0.0
         self.fault: UpstreamError | None = None
-        self.failures = 0
+        self.throttled = 0  # how many attempts in a row
+        self.outslept = False  # it was made again because a freeze had cut the one before
 
 
 def state_of(entry: _Entry, source: str, now: Moment) -> dict[str, object]:
@@ -314,7 +320,11 @@ class Poller:
         flags_wanted = known is not None and known.flags_known
         flags_expected = known is not None and flags_wanted and known.flags is not None
 
+        called = start  # of which its place in the queue is no part
+
         def call(deadline: Deadline) -> Document | None:
+            nonlocal called
+            called = self._now()
             got = poll(deadline)
             document = self._read(got) if got is not None else None
             if document is not None:
@@ -336,6 +346,11 @@ class Poller:
 
         def ended(polled: asyncio.Future[Document | None]) -> None:
             entry.retrieval = entry.reply = None
+            if self._outslept(entry, polled, called):
+                entry.session = entry.session.copy()
+                again = self._retrieve(entry)
+                again.add_done_callback(lambda _: settle(entry, retrieval, reply))
+                return
             try:
                 self._ended(entry, polled, start)
             except Exception as broken:
@@ -351,6 +366,23 @@ class Poller:
         polled.add_done_callback(ended)
         return retrieval
 
+    def _outslept(
+        self, entry: _Entry, polled: asyncio.Future[Document | None], called: Moment
+    ) -> bool:
+        """Whether a poll has failed for nothing but that the sandbox was frozen in its midst.
+
+        Its time is over when we wake up, whatever has arrived. What is slow in truth ends on time,
+        and if it does not, once more is enough.
+        """
+        again = (
+            entry.document is not None
+            and not entry.outslept
+            and isinstance(polled.exception(), TimedOut)
+            and elapsed(called, self._now()) > self._poll_timeout_s + FROZEN_S
+        )
+        entry.outslept = again
+        return again
+
     def _ended(self, entry: _Entry, polled: asyncio.Future[Document | None], start: Moment) -> None:
         """Take in what a worker brought, and set when to ask again."""
         before, stale = entry.fault, entry.freshness.stale
@@ -363,14 +395,14 @@ class Poller:
         elif fault is None or isinstance(fault, Unusable):
             entry.unusable = fault
         entry.since = self._now()
-        entry.failures = entry.failures + 1 if fault else 0
+        entry.throttled = entry.throttled + 1 if isinstance(fault, Throttled) else 0
         entry.fault = fault
         kept = entry.document or self._reserve.get(entry.key)
         entry.wait_s = next_wait(
             self._poll_interval_s,
             entry.session.interval_s,
             fault,
-            entry.failures,
+            entry.throttled,
             snapshot=kept is not None and kept.kept_as == SNAPSHOT,
         )
         took = duration(elapsed(start, entry.since))
@@ -445,6 +477,13 @@ class Poller:
     def _take_in(self, entry: _Entry, document: Document | None, took: str) -> None:
         name = key_text(entry.key)
         known = entry.document
+        if known is None and document is not None and not document.content:
+            # As in a later session: what is kept is what has not changed.
+            kept = self._reserve.pop(entry.key, None)
+            if kept is not None:
+                self._log.warn(f"serving the {kept.kept_as} of '{name}'")
+                self._put(entry, kept)
+                return
         if document is None or is_unchanged(document, known):
             self._log.debug(f"verified latest data for '{name}' in {took}")
             return

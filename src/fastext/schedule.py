@@ -49,11 +49,13 @@ def next_wait(
     poll_interval_s: float,
     service_interval_s: float,
     fault: UpstreamError | None,
-    failures: int,
+    throttled: int,
     *,
     snapshot: bool = False,
 ) -> float:
-    """Seconds from one poll to the next; `failures` counts those in a row, `fault` is the last.
+    """Seconds from one poll to the next, of which `fault` was the last one's, if it had one.
+
+    `throttled` counts the polls in a row that the service has throttled.
 
     `snapshot` says that all there is to serve is a snapshot.
 
@@ -63,7 +65,7 @@ def next_wait(
     if isinstance(fault, REFUSALS):
         return max(wait, REFUSED_RETRY_S)
     if isinstance(fault, Throttled):
-        longest = min(wait * 2.0 ** min(failures, 10), max(LONGEST_BACKOFF_S, wait))
+        longest = min(wait * 2.0 ** min(throttled, 10), max(LONGEST_BACKOFF_S, wait))
         return wait + uniform(0, longest)
     if fault is not None and snapshot and not isinstance(fault, Unusable):
         return min(wait, SNAPSHOT_RETRY_S)

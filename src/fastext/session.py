@@ -9,6 +9,8 @@
     token      get     TokenRejected (expired,           token dropped, one new session, one more
                        corrupted, used, no Problem)      get; rejected again: the error
     token      get     PolledTooEarly                    token kept, the error
+    token      get     InvalidUpstreamRequest, NotFound  token dropped, the error: what it is for
+                                                         may be there again, under another
     token      get     any other error, or none at all   token kept, the error: whether the service
                                                          has consumed it is unknown; if it has, the
                                                          next get is the third row
@@ -25,7 +27,7 @@ Source: AppConfig Data API, StartConfigurationSession and GetLatestConfiguration
 
 import math
 
-from fastext.errors import TokenRejected
+from fastext.errors import InvalidUpstreamRequest, NotFound, TokenRejected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,6 +118,9 @@ class ConfigurationSession:
         except TokenRejected:
             self._start(deadline)
             got = self._client.get_latest_configuration(self._token, deadline)
+        except (InvalidUpstreamRequest, NotFound):
+            self._token = ""
+            raise
         unchanged = not got.content and not self._fresh
         self._received += 1
         # An interval that is no interval must not end the polling.

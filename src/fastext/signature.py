@@ -101,6 +101,13 @@ class SigningClock:
     def timestamp(self) -> str:
         return timestamp(self._now() + self._behind_s)
 
+    def by_own(self, moment: float, date: str) -> float:
+        """When by this machine's clock it will be `moment` of the service's, which has said `date`
+        just now: seconds since the epoch.
+        """
+        behind_s = self._behind(date) if date else self._behind_s
+        return moment - behind_s if abs(behind_s) >= SKEW_S else moment
+
     def put_right(self, code: str, date: str) -> bool:
         """Whether a refusal with `code` and this Date field was for the clock, until now."""
         behind_s = self._behind(date) if code in SKEWED else 0.0

@@ -21,6 +21,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
+    ConnectTimeoutError,
     HTTPError,
     NewConnectionError,
     ProtocolError,
@@ -45,9 +46,7 @@ TRUSTED_IDLE_S = 20.0
 MAX_CONTENT_BYTES = 64 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
 
-# What tells where the content of an HTTP/1.1 answer ends (RFC 9112 section 6.3). Without either the
-# end of the connection would, and AWS never means that. Some statuses have no content.
-FRAMING = frozenset({"content-length", "transfer-encoding"})
+# Statuses that have no content, and nothing that tells where it ends.
 UNFRAMED = (204, 304)
 
 
@@ -74,6 +73,22 @@ class _Response(http.client.HTTPResponse):
     def begin(self) -> None:
         _call.answered = bool(self.fp.peek(1))
         super().begin()
+        if self.status not in UNFRAMED:
+            check_framing(self.headers)
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """The status line of the answer, past those that are to be followed by more.
+
+        http.client takes all of them but 100 for the answer, and what follows for the next one.
+        """
+        while True:
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            status = found[1]
+            if status == 101:
+                raise http.client.BadStatusLine("it changes the protocol")
+            if not 100 < status < 200:
+                return found
+            http.client.parse_headers(self.fp)
 
 
 class _Watched:
@@ -92,6 +107,13 @@ class _Watched:
             _call.deadline.watch(self)  # type: ignore[arg-type]
         _call.reused, self._used, _call.answered = self._used, True, False
         super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def _new_conn(self) -> socket.socket:
+        """Connected, which has a limit of its own; what follows has the deadline's."""
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+        if _call.deadline is not None:
+            sock.settimeout(_call.deadline.remaining_s())
+        return sock
 
 
 class _WatchedHTTPConnection(_Watched, HTTPConnection):
@@ -198,12 +220,9 @@ class Transport:
         finally:
             _call.deadline = None
         # A connection that ends in the middle of the head looks to http.client like a head that is
-        # complete: whether our deadline has cut it, or the other side.
+        # complete, also where our deadline has cut it.
         deadline.remaining_s()
         fields = {name.lower(): value.strip(" \t") for name, value in answer.headers.itermerged()}
-        framed = answer.status in UNFRAMED or FRAMING.intersection(fields)
-        if answer.version == 11 and not framed:
-            raise ProtocolError("the head of the answer is not complete")
         return Answer(answer.status, fields, content)
 
     def _manager(self, proxy: str | None) -> urllib3.PoolManager:
@@ -228,6 +247,26 @@ class Transport:
             )
         manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
         return manager
+
+
+def check_framing(fields: http.client.HTTPMessage) -> None:
+    """Whether an answer tells where its content ends (RFC 9112 section 6.3). Raises ProtocolError.
+
+    Without that the end of the connection would, and AWS never means it.
+    """
+    codings = {value.strip(" \t") for value in fields.get_all("transfer-encoding", ())}
+    lengths = {value.strip(" \t") for value in fields.get_all("content-length", ())}
+    if codings:
+        if {coding.lower() for coding in codings} != {"chunked"}:
+            raise ProtocolError(f"unknown transfer coding {', '.join(codings)!r}")
+    elif not lengths:
+        raise ProtocolError("the head of the answer is not complete")
+    elif len(lengths) > 1:
+        raise ProtocolError("it has several content-length fields")
+    else:
+        (length,) = lengths
+        if not (length.isascii() and length.isdecimal() and len(length) < 20):
+            raise ProtocolError(f"Content-Length is {length!r}")
 
 
 def content_of(answer: urllib3.BaseHTTPResponse) -> bytes:
@@ -274,7 +313,7 @@ def translate(fault: Exception, url: str, proxy: str | None, deadline: Deadline)
         # The original error tells whether the proxy refused (CONNECT's status) or was not there.
         where = f"{where} through proxy {without_credentials(proxy or '')}"
         return Unavailable(f"cannot reach {where}: {fault.original_error}")
-    if isinstance(fault, NewConnectionError | socket.gaierror):
+    if isinstance(fault, NewConnectionError | ConnectTimeoutError | socket.gaierror):
         return Unavailable(f"cannot connect to {where}: {reason(fault)}")
     if isinstance(fault, TimeoutError):
         return TimedOut(f"{where} does not answer: {reason(fault)}")
@@ -284,6 +323,12 @@ def translate(fault: Exception, url: str, proxy: str | None, deadline: Deadline)
 
 
 def reason(fault: BaseException) -> str:
-    """The last part of urllib3's messages, without the object that they begin with."""
-    text = str(fault)
-    return text.partition("): ")[2] or text or type(fault).__name__
+    """The last part of urllib3's messages, without the object that they begin with.
+
+    Where that has no part of its own in the message, it is the first of the arguments.
+    """
+    last = fault.args[-1] if fault.args else ""
+    text = last if isinstance(last, str) else str(fault)
+    for end_of_object in ("): ", ">: "):
+        text = text.partition(end_of_object)[2] or text
+    return text or type(fault).__name__

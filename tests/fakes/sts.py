@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from urllib.parse import parse_qs
 
 from fakes.answers import http_answer
@@ -11,6 +12,11 @@ from fakes.faults import Exchange, Fault
 from fakes.loopback import Connection, Loopback, Request
 
 XML = {"Content-Type": "text/xml"}
+
+
+def rfc3339(moment):
+    whole, part = divmod(round(moment * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{part:03}Z"
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,10 @@ class FakeSts:
     def __init__(self, life_s, context=None):
         self.asked = []
         self.life_s = life_s
+        self.given = {}  # in place of what it would give
         self._fault: Fault | None = None
         self._released = threading.Event()
+        self.now = time.time
         self._server = Loopback(self._serve, context)
         scheme, host = ("https", "localhost") if context else ("http", "127.0.0.1")
         self.url = f"{scheme}://{host}:{self._server.port}"
@@ -68,7 +76,7 @@ class FakeSts:
         asked = {name: value[0] for name, value in parse_qs(request.body.decode()).items()}
         self.asked.append(asked)
         number = len(self.asked)
-        exchange = _Exchange(self._server, connection, self._released, number, self.life_s)
+        exchange = _Exchange(self, connection, number)
         if self._fault is not None:
             self._fault.play(exchange)
         else:
@@ -78,24 +86,27 @@ class FakeSts:
 class _Exchange:
     """One call, and the answer or the fault that follows."""
 
-    def __init__(self, server, connection, released, number, life_s):
-        self.closing = server.closing
+    def __init__(self, sts, connection, number):
+        self.closing = sts._server.closing
         self.send = connection.send
         self.close = connection.close
         self.reset = connection.reset
-        self._server = server
-        self._released = released
+        self._sts = sts
         self._number = number
-        self._life_s = life_s
 
     def hold(self, gate=None):
-        return self._server.hold(gate or self._released)
+        return self._sts._server.hold(gate or self._sts._released)
 
     def answer(self):
-        expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self._life_s))
-        content = f"""<AssumeRoleResponse><AssumeRoleResult><Credentials>
-            <AccessKeyId>ASIA{self._number}</AccessKeyId>
-            <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
-            <Expiration>{expiration}</Expiration></Credentials>
+        now = self._sts.now()
+        given = {
+            "AccessKeyId": f"ASIA{self._number}",
+            "SecretAccessKey": "s",
+            "SessionToken": "t",
+            "Expiration": rfc3339(now + self._sts.life_s),
+            **self._sts.given,
+        }
+        members = "".join(f"<{name}>{value}</{name}>" for name, value in given.items())
+        content = f"""<AssumeRoleResponse><AssumeRoleResult><Credentials>{members}</Credentials>
             </AssumeRoleResult></AssumeRoleResponse>"""
-        return http_answer(200, content.encode(), XML)
+        return http_answer(200, content.encode(), {**XML, "Date": formatdate(now, usegmt=True)})
