@@ -74,7 +74,7 @@ HOMES = {
     "re2": {"rules"},
     "uvloop": {"extension"},
     "orjson": {"decoding", "response", "variants"},
-    "posix": {"startup"},
+    "posix": {"startup", "last_resort"},
 }
 
 

@@ -143,6 +143,8 @@ def test_what_stands_behind_an_answer_is_no_answer_to_the_next_call(registered):
         b"garbage",
         b"HTTP!",
         b"HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 099 Nothing\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
         OK + b"\r\n{}",
         b"HTTP/1.1 500 Internal Server Error\r\n\r\n",
         OK + b"Content-Length: -1\r\n\r\n",

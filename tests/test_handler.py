@@ -269,13 +269,26 @@ def test_who_has_it_already_is_told_so_without_it(target):
     whole = scene.ask(BASE + target)
     tag = etag(whole)
     assert tag
-    for wanted in (tag, b"*", b'"x", ' + tag, b"W/" + tag):
+    for wanted in (tag, b"*", b'"x", ' + tag, b"W/" + tag, b' "a,b" ,W/"" , ' + tag, b"x," + tag):
         reply = scene.ask(BASE + target, fields=[(b"if-none-match", wanted)])
         assert (reply.status, reply.body) == (304, b"")
         assert etag(reply) == tag
         assert b"Content-Length" not in reply.head
-    for other in (b'"x"', tag.strip(b'"'), b""):
+    for other in (b'"x"', tag.strip(b'"'), b"", b'"x,*,y"', b'"x, %b' % tag, b"W/", b'"x", *'):
         assert scene.ask(BASE + target, fields=[(b"if-none-match", other)]).status == 200
+
+
+@pytest.mark.parametrize("target", [b"flags", b"flags?flag=a", b"text"])
+def test_who_wants_something_else_is_told_that_it_is_not_there(target):
+    scene = Scene()
+    tag = etag(scene.ask(BASE + target))
+    for wanted in (tag, b"*", b'"x", ' + tag):
+        assert scene.ask(BASE + target, fields=[(b"if-match", wanted)]).status == 200
+        both = [(b"if-none-match", tag), (b"if-match", wanted)]
+        assert scene.ask(BASE + target, fields=both).status == 304
+    for other in (b'"x"', b"W/" + tag, b""):
+        reply = scene.ask(BASE + target, fields=[(b"if-none-match", tag), (b"if-match", other)])
+        assert reply.status == 412
 
 
 def test_what_differs_has_another_tag():

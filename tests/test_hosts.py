@@ -40,7 +40,9 @@ def test_other_names_are_not(host):
      (b"http://localhost:1/a", [(b"host", b"localhost")], True),
      (b"http://rebound.example/a", [(b"host", b"localhost")], False),
      (b"http://localhost@rebound.example?a", [(b"host", b"localhost")], False),
-     (b"http://localhost/a", [(b"host", b"rebound.example")], False)],
+     (b"http://localhost/a", [(b"host", b"rebound.example")], True),
+     (b"http:///a", [(b"host", b"rebound.example")], False),
+     (b"*", [(b"host", b"rebound.example")], False)],
 )  # fmt: skip
 def test_the_host_of_the_field_and_of_the_target_count(target, fields, served):
     assert HOSTS.serves(target, fields) is served

@@ -1,10 +1,13 @@
 """The last resort's own loop: it outlives errors of the API, and ends with SHUTDOWN."""
 
 import json
+import socket
 import threading
 
+import pytest
 from fakes.lambda_api import Drop, refused
 
+from fastext import last_resort
 from fastext.extensions_api import ExtensionsApi
 from fastext.last_resort import stay
 
@@ -39,3 +42,36 @@ def test_it_asks_for_events_until_shutdown_whatever_comes_between(lambda_api, ca
     said = capfd.readouterr().err
     assert said.count("\n") == 1, "one event is one line"
     assert "broken\\nfiles" in said
+
+
+def test_where_no_thread_can_be_had_callers_are_refused_and_do_not_wait(lambda_api, monkeypatch):
+    """The loop that has failed may have duplicates of the sockets."""
+
+    def none_left(*_):
+        raise RuntimeError("can't start new thread")
+
+    api = ExtensionsApi(lambda_api.address)
+    api.register("fastext", ("INVOKE", "SHUTDOWN"))
+    lambda_api.shutdown()
+    monkeypatch.setattr(last_resort._thread, "start_new_thread", none_left)
+    with socket.create_server(("127.0.0.1", 0)) as listening, listening.dup() as duplicate:
+        assert stay(api, [listening], "no thread") == 0
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(duplicate.getsockname(), timeout=5)
+    api.close()
+
+
+def test_want_of_memory_is_no_reason_to_end(lambda_api, monkeypatch):
+    api = ExtensionsApi(lambda_api.address)
+    api.register("fastext", ("INVOKE", "SHUTDOWN"))
+    lambda_api.shutdown()
+    following, failures = api.next, [MemoryError(), MemoryError(), ValueError()]
+
+    def failing_at_first():
+        if failures:
+            raise failures.pop()
+        return following()
+
+    monkeypatch.setattr(api, "next", failing_at_first)
+    assert stay(api, [], "short of memory") == 0
+    api.close()

@@ -144,6 +144,29 @@ def test_large_replies_are_whole_before_the_connection_closes(world):
     assert len(reply[2]) == 100_000
 
 
+@pytest.mark.parametrize("first", [b"", get()], ids=["first", "second"])
+def test_a_last_reply_is_whole_whatever_the_peer_sends_behind_its_request(world, first):
+    """To an orphaned socket it would be a reason to throw away what is still to be sent."""
+
+    def client(port):
+        with socket.socket() as connection:
+            connection.settimeout(20)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.connect(("127.0.0.1", port))
+            if first:
+                exchanged(connection, first)
+            connection.sendall(get(b"/huge", CLOSE))
+            received = bytearray(connection.recv(1))
+            connection.sendall(b"\r\n")
+            while chunk := connection.recv(4096):
+                received += chunk
+            return bytes(received)
+
+    ((_, _, content),) = read_replies(world.run(client))
+    assert len(content) == HUGE_BYTES
+
+
 def test_more_than_fits_the_way_is_all_sent_to_a_peer_that_has_ended_its_own(world):
     """The first bytes, too, are read no further than their replies can be sent."""
     received = world.run(talk, get(b"/big") * 200)

@@ -284,7 +284,8 @@ def test_the_descriptor_limit_sets_how_many_connections_there_may_be(monkeypatch
     import resource
 
     for soft, limit in [(1024, 1024 - RESERVED_DESCRIPTORS), (10**6, MAX_CONNECTIONS_EVER),
-                        (resource.RLIM_INFINITY, MAX_CONNECTIONS_EVER), (70, 64)]:  # fmt: skip
+                        (resource.RLIM_INFINITY, MAX_CONNECTIONS_EVER), (70, 35),
+                        (128, 64)]:  # fmt: skip
         monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
         assert max_connections() == limit
 

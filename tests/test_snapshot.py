@@ -131,6 +131,18 @@ def test_what_is_damaged_is_ignored_with_one_line(start, appconfig, folder):
     assert f"'{path}' is damaged; it is ignored" in program.log
 
 
+def test_a_folder_that_is_not_there_is_told_of(start, appconfig, tmp_path):
+    missing = tmp_path / "missing"
+    program = start(
+        AWS_ENDPOINT_URL=appconfig.url,
+        FASTEXT_SNAPSHOT_DIRECTORY=str(missing),
+        BACKUP_DIRECTORY=str(tmp_path / "made later"),
+    ).wait_serving()
+    assert program.get().content == FLAGS
+    assert f"WARN snapshot folder '{missing}' is not there" in program.log
+    assert program.log.count(" WARN ") == 1
+
+
 def test_the_folder_is_read_only_for_us(start, appconfig, folder):
     appconfig.next_poll_interval_s = 0
     before = (folder / file_name(KEY)).read_bytes()

@@ -1,13 +1,18 @@
 """The first instructions: what is loaded before registration, and how ports are taken."""
 
+import fcntl
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from program import Program
+from waiting import until
 
 import fastext
 from fastext.errors import PortTaken
@@ -85,15 +90,20 @@ def _free_port():
         return probe.getsockname()[1]
 
 
-def test_where_the_program_cannot_be_loaded_it_stays_and_says_why(tmp_path, appconfig, lambda_api):
-    """A package whose `extension` is broken, as with unreadable files in a layer."""
+@pytest.fixture
+def broken(tmp_path):
+    """The command of a package whose `extension` is broken, as by unreadable files of a layer."""
     copy = tmp_path / "fastext"
     copy.mkdir()
     for source in (*BOOT.parent.glob("*.py"), *BOOT.parent.glob("*.so")):
         (copy / source.name).write_bytes(source.read_bytes())
     (copy / "extension.py").write_text("raise OSError('the layer is unreadable')")
+    return [sys.executable, "-I", "-S", str(copy / "boot.py")]
+
+
+def test_where_the_program_cannot_be_loaded_it_stays_and_says_why(broken, appconfig, lambda_api):
     variables = {"AWS_LAMBDA_RUNTIME_API": lambda_api.address, "AWS_ENDPOINT_URL": appconfig.url}
-    program = Program([], variables, [sys.executable, "-I", "-S", copy / "boot.py"])
+    program = Program([], variables, broken)
     try:
         lambda_api.wait_next(1)
         for _ in range(2):
@@ -124,3 +134,79 @@ def test_a_stranger_on_the_other_loopback_is_told_of():
         f"cannot listen on ::1 port {free}: Address already in use; stop what"
     )
     assert problem.endswith("; only 127.0.0.1 is served")
+
+
+# ---------------------------------------------------------------- standard error, and signals
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def running(lambda_api):
+    """Starts a command in Lambda, with a standard error of the test's choice."""
+    started = []
+
+    def run(command, **options):
+        port = _free_port()
+        environ = {
+            "AWS_LAMBDA_RUNTIME_API": lambda_api.address,
+            "AWS_APPCONFIG_EXTENSION_HTTP_PORT": str(port),
+            "AWS_REGION": "eu-west-1",
+            "PATH": os.environ["PATH"],
+        }
+        started.append(subprocess.Popen(command, env=environ, **options))
+        started[-1].port = port
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_nobody_need_read_what_is_said_at_last(broken, running, lambda_api):
+    reading, writing = os.pipe()
+    try:
+        room = fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(writing, b"x" * room)
+        process = running(broken, stderr=writing)
+        lambda_api.wait_next(1)
+        lambda_api.shutdown()
+        assert process.wait(20) == 0
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("works", [True, False])
+def test_a_closed_standard_error_is_nobody_else_s_descriptor(
+    broken, running, lambda_api, closed, works
+):
+    command = [sys.executable, "-I", "-S", str(BOOT)] if works else broken
+    process = running(["sh", "-c", f'exec "$@" {closed}', "sh", *command])
+    lambda_api.wait_next(1)
+    assert os.readlink(f"/proc/{process.pid}/fd/2") == "/dev/null"
+    lambda_api.shutdown()
+    assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_start_that_waits_for_lambda(running, lambda_api, signum):
+    held = threading.Event()
+    lambda_api.answer_register(held)
+    process = running([sys.executable, "-I", "-S", str(BOOT)], stderr=subprocess.PIPE)
+    until(lambda: listens(process.port))
+    process.send_signal(signum)
+    assert process.communicate(timeout=20)[1] == b""
+    assert process.returncode == 0
+    held.set()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example", "\udcff"])
+def test_a_host_that_is_none_is_a_port_that_is_not_there(host):
+    with pytest.raises(PortTaken, match=r"cannot listen on .*; see HTTP_HOST"):
+        listen(_free_port(), host, [])

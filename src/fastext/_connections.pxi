@@ -48,8 +48,7 @@ cdef class LaneConnection:
         else:
             self.transport.writelines((ready.wire, ready.body))
         if ready.close:
-            self.idle = False
-            self.transport.close()
+            self.close_after_reply()
         return 0
 
 

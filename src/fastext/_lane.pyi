@@ -1,6 +1,7 @@
 """The manual page of the fast lane: which requests it answers, and how it is built in.
 
-The lane answers what the protocol would answer, with the same bytes, or leaves it alone.
+The lane answers what the protocol would answer, with the same bytes, or leaves it alone. Its Age is
+counted with Date, by the seconds of the wall clock, and so may be a second behind the protocol's.
 """
 
 import asyncio
@@ -95,8 +96,8 @@ class LaneConnection:
     """What `protocol.HttpProtocol` builds on: answers in the lane while nothing else is going on.
 
     `idle` says that the connection is between two messages and nothing waits to be sent before a
-    reply; the subclass keeps it. What is not for the lane goes to `received`, which the subclass
-    has. Without a lane everything does.
+    reply; the subclass keeps it. What is not for the lane goes to `received`, and behind the last
+    reply comes `close_after_reply`; the subclass has both. Without a lane everything is received.
     """
 
     idle: bool

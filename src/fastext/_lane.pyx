@@ -293,6 +293,8 @@ cdef bint is_simple(bytes data, Request* found) noexcept:
         elif c == c'i':
             if is_word(cursor, name_end - cursor, b"if-none-match", 13):
                 return False
+            if is_word(cursor, name_end - cursor, b"if-match", 8):
+                return False
         elif c == c'p':
             # httptools takes it for Connection.
             if is_word(cursor, name_end - cursor, b"proxy-connection", 16):

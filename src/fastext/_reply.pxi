@@ -20,6 +20,7 @@ STATUS_LINES = {
         (404, b"Not Found"),
         (405, b"Method Not Allowed"),
         (408, b"Request Timeout"),
+        (412, b"Precondition Failed"),
         (413, b"Content Too Large"),
         (414, b"URI Too Long"),
         (421, b"Misdirected Request"),

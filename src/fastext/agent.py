@@ -81,6 +81,8 @@ class Agent:
         # A backup is younger than what was shipped, and takes its place.
         for kept_as, folder in (SNAPSHOT, self._snapshots), (BACKUP, self._backups):
             files, problems = load(folder) if folder else ([], [])
+            if kept_as == SNAPSHOT and folder and not os.path.isdir(folder):
+                problems = problems or [f"folder '{folder}' is not there"]
             for problem in problems:
                 self._log.warn(f"{kept_as} {problem}")
             for file in files:

@@ -11,7 +11,6 @@ that needs it, on that call's thread.
 import contextlib
 import io
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -184,6 +183,7 @@ class AppConfigData:
         # botocore itself knows AWS_DEFAULT_REGION and the profile's Region only.
         own_region = environ.get("AWS_REGION")
         session = new_session(own_region)
+        with_quick_container(session, environ)
         own_region = own_region or session.get_config_variable("region")
         region = settings.service_region or own_region
         if not region:
@@ -313,13 +313,15 @@ def new_session(region: str | None) -> botocore.session.Session:
     session = botocore.session.Session()
     if not session.available_profiles and not (region or "").endswith("-global"):
         session.register_component("data_loader", _OurModels())
-    if any(
-        name in os.environ for name in (ContainerProvider.ENV_VAR, ContainerProvider.ENV_VAR_FULL)
-    ):
+    return session
+
+
+def with_quick_container(session: botocore.session.Session, environ: Mapping[str, str]) -> None:
+    """Have `session` ask a container's endpoint, where there is one, by `_ContainerFetcher`."""
+    if environ.get(ContainerProvider.ENV_VAR) or environ.get(ContainerProvider.ENV_VAR_FULL):
         providers = session.get_component("credential_provider")
         container = ContainerProvider(fetcher=_ContainerFetcher(sleep=lambda pause_s: None))
         providers.insert_before(ContainerProvider.METHOD, container)
-    return session
 
 
 class _ContainerFetcher(ContainerMetadataFetcher):  # type: ignore[misc]

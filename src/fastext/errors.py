@@ -9,6 +9,7 @@
     |   +-- UnknownFlag             404  the document has no such flag
     |   +-- MethodNotAllowed        405
     |   +-- RequestTimeout          408  it has not come whole in time
+    |   +-- PreconditionFailed      412  If-Match names something else
     |   +-- ContentTooLarge         413
     |   +-- TargetTooLong           414
     |   +-- Misdirected             421  a Host that is not served here
@@ -82,6 +83,10 @@ class MethodNotAllowed(RequestError):
 
 class RequestTimeout(RequestError):
     status = 408
+
+
+class PreconditionFailed(RequestError):
+    status = 412
 
 
 class ContentTooLarge(RequestError):

@@ -20,6 +20,9 @@ _PATH = "/2020-01-01/extension/"
 # An event is a few hundred bytes; more is not an answer of this API.
 MAX_ANSWER_BYTES = 1024 * 1024
 
+# What is received at once; where memory is short, little of it may be left.
+_PIECE_BYTES = 16 * 1024
+
 # From its first byte on an answer of the same machine is complete within this.
 LONGEST_ANSWER_S = 2.0
 
@@ -117,7 +120,7 @@ class ExtensionsApi:
             return self._exchange_fresh(request)
         try:
             self._socket.sendall(request)
-            first = self._socket.recv(65536)
+            first = self._socket.recv(_PIECE_BYTES)
         except OSError:
             first = b""
         if not first:  # the kept connection was dead before the request reached anybody
@@ -137,7 +140,7 @@ class ExtensionsApi:
         assert self._socket is not None
         status = 0
         while status < 200:  # what is informational has the answer behind it, at any time
-            data = data or self._socket.recv(65536)
+            data = data or self._socket.recv(_PIECE_BYTES)
             self._ends_at = time.monotonic() + LONGEST_ANSWER_S
             while b"\r\n\r\n" not in data:
                 if not data.startswith(b"HTTP/"[: len(data)]):
@@ -145,6 +148,8 @@ class ExtensionsApi:
                 data = self._more(data)
             head, _, data = data.partition(b"\r\n\r\n")
             status, fields = read_head(head.decode("latin-1"))
+            if status < 100 or status == 101:
+                raise ValueError(f"status {status}")
         coding, length = fields.get("transfer-encoding"), fields.get("content-length")
         closes = fields.get("connection", "").lower() == "close"
         if coding is not None:
@@ -207,7 +212,7 @@ class ExtensionsApi:
         if left_s <= 0 or len(data) > MAX_ANSWER_BYTES:
             raise ValueError("it has no end")
         self._socket.settimeout(left_s)
-        more = self._socket.recv(65536)
+        more = self._socket.recv(_PIECE_BYTES)
         self._socket.settimeout(None)
         if not more:
             raise EOFError("the connection was closed in the middle of it")

@@ -22,6 +22,7 @@ from fastext.errors import (
     MethodNotAllowed,
     Misdirected,
     NotFeatureFlags,
+    PreconditionFailed,
     RequestError,
     Unauthorized,
     UnknownFlag,
@@ -207,11 +208,17 @@ def answer(route: Route, document: Document, fields: Fields) -> Reply:
 
 
 def conditional(reply: Reply, fields: Fields) -> Reply:
-    """`reply`, or 304 where the caller has it already (If-None-Match)."""
-    if reply.etag:
-        for name, value in fields:
-            if name == b"if-none-match" and response.matches(reply.etag, value):
-                return response.not_modified(reply)
+    """`reply`, 304 where the caller has it already (If-None-Match), or 412 where it is not what the
+    caller wants (If-Match), which comes first (RFC 9110 section 13.2.2).
+    """
+    if not reply.etag:
+        return reply
+    wanted = [value for name, value in fields if name == b"if-match"]
+    if wanted and not response.matches(reply.etag, b",".join(wanted), strongly=True):
+        return response.error(PreconditionFailed("If-Match does not name what there is"))
+    known = [value for name, value in fields if name == b"if-none-match"]
+    if known and response.matches(reply.etag, b",".join(known)):
+        return response.not_modified(reply)
     return reply
 
 

@@ -19,14 +19,16 @@ class Hosts:
         self._names.update(without_port(name.encode("utf-8", "surrogateescape")) for name in names)
 
     def serves(self, target: bytes, fields: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Whether a request's Host, and the authority of its target where it has one, are served.
+        """Whether a request's Host is served, or the authority of its target, which comes before
+        Host (RFC 9112 section 3.2.2).
 
         A request without either is served: browsers send Host always.
         """
         asked = [value for name, value in fields if name == b"host"]
         if not target.startswith(b"/"):
             authority = target.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
-            asked.append(authority.rpartition(b"@")[2])
+            if authority:
+                asked = [authority.rpartition(b"@")[2]]
         return all(map(self.allowed, filter(None, asked)))
 
     def allowed(self, host: bytes) -> bool:

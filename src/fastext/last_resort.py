@@ -7,14 +7,16 @@ are used: whatever broke, it was not these.
 
 import _socket
 import _thread
-import sys
+import posix
 import time
 
 from fastext.extensions_api import ExtensionsApi, member
-from fastext.lifecycle_errors import ExtensionsApiError
 
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
+
+# Of a request, which is not looked at.
+REQUEST_BYTES = 32 * 1024
 
 
 def stay(
@@ -24,17 +26,17 @@ def stay(
 
     `log_format` is what Lambda says of it.
     """
-    say(f"fastext cannot run, and answers every request with 500: {why!r:.1000}", log_format)
+    say(f"fastext cannot run, and answers every request with 500: {why!a:.1000}", log_format)
     for sock in sockets:
         try:
             _thread.start_new_thread(refuse, (sock, why))
-        except RuntimeError:  # the sandbox has no room for another thread
-            sock.close()
+        except Exception:  # the sandbox has no room for another thread
+            leave(sock)
     pause_s = FIRST_RETRY_S
     while True:
         try:
             event = api.next()
-        except ExtensionsApiError:
+        except Exception:  # of the API, or for want of memory
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_RETRY_S)
             continue
@@ -44,7 +46,10 @@ def stay(
 
 
 def say(message: str, log_format: str) -> None:
-    """A line of the log at FATAL, of printable text; in JSON where Lambda wants that."""
+    """A line of the log at FATAL, of printable text; in JSON where Lambda wants that.
+
+    Whoever reads standard error must not hold us up, nor that there is none.
+    """
     line = f"[appconfig agent] FATAL {message}"
     if log_format.upper() == "JSON":
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -53,7 +58,23 @@ def say(message: str, log_format: str) -> None:
             f'{{"timestamp":"{stamp}","level":"FATAL","logger":"appconfig agent",'
             f'"message":"{escaped}"}}'
         )
-    sys.stderr.write(f"{line}\n")
+    try:
+        from select import POLLOUT, poll  # a file of its own, which may be what is broken
+
+        room = poll()
+        room.register(2, POLLOUT)
+        if room.poll(0):
+            posix.write(2, f"{line}\n".encode())
+    except Exception:
+        return
+
+
+def leave(listening: _socket.socket) -> None:
+    """Have the kernel refuse connections, also where others have duplicates of the socket."""
+    try:
+        listening.shutdown(_socket.SHUT_RDWR)
+    except OSError:
+        listening.close()
 
 
 def refuse(listening: _socket.socket, why: str) -> None:
@@ -64,16 +85,17 @@ def refuse(listening: _socket.socket, why: str) -> None:
         "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     ).encode()
+    reply, request = head + body, bytearray(REQUEST_BYTES)
     listening.setblocking(True)
     while True:
         try:
             descriptor, _ = listening._accept()  # type: ignore[attr-defined]
             connection = _socket.socket(fileno=descriptor)
             connection.settimeout(1.0)
-            connection.recv(65536)
-            connection.send(head + body)
+            connection.recv_into(request)
+            connection.send(reply)
             connection.close()
-        except OSError:
+        except Exception:
             # One caller that went away is no reason to leave the others unanswered, and a
-            # socket that can no longer accept is none to spin.
+            # socket that can no longer accept, or memory that is short, is none to spin.
             time.sleep(FIRST_RETRY_S)

@@ -70,7 +70,7 @@ def max_connections() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return MAX_CONNECTIONS_EVER
-    return max(RESERVED_DESCRIPTORS, min(soft - RESERVED_DESCRIPTORS, MAX_CONNECTIONS_EVER))
+    return min(max(soft - RESERVED_DESCRIPTORS, soft // 2), MAX_CONNECTIONS_EVER)
 
 
 class Server:
@@ -199,7 +199,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
             self._transport.writelines(self._unsent)
             self._unsent = ()
             if self._last:
-                self.close()
+                self.close_after_reply()
         if self._first:
             # Not at once: uvloop begins to read after this call, whatever was paused in it.
             self.idle = False
@@ -264,6 +264,18 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
         self._finished = True
         self.idle = False
         self._transport.close()
+
+    def close_after_reply(self) -> None:
+        """Close behind a reply that was the last.
+
+        What a peer still sends would destroy the part of it that is on the way.
+        """
+        self._finished = True
+        self.idle = False
+        if self._transport.get_write_buffer_size() and not self._no_more:
+            self._start_lingering()
+        else:
+            self._transport.close()
 
     # -- requests
 
@@ -438,7 +450,7 @@ class HttpProtocol(LaneConnection, asyncio.Protocol):
                 if exchange.more_may_come:
                     self._start_lingering()
         if self._finished and not self._exchanges and self._linger is None:
-            transport.close()
+            self.close_after_reply()
 
     def _start_lingering(self) -> None:
         """Shut our side, and close when the peer has had time to read the reply.

@@ -107,10 +107,26 @@ def not_modified(reply: Reply) -> Reply:
     return Reply(NOT_MODIFIED, fields, b"", freshness=reply.freshness, varies=reply.varies)
 
 
-def matches(etag: bytes, wanted: bytes) -> bool:
-    """Whether an If-None-Match field names `etag`, by weak comparison (RFC 9110 section 13.1.2)."""
-    tags = [tag.strip().removeprefix(b"W/") for tag in wanted.split(b",")]
-    return b"*" in tags or etag in tags
+def matches(etag: bytes, wanted: bytes, *, strongly: bool = False) -> bool:
+    """Whether a field, "*" or a list of entity-tags, names `etag`.
+
+    By weak comparison for If-None-Match, by strong comparison for If-Match (RFC 9110 sections
+    8.8.3.2 and 13.1). Our tags are strong, and without a comma.
+    """
+    rest = wanted.strip(b" \t")
+    if rest == b"*":
+        return True
+    while rest:
+        weak = rest.startswith(b"W/")
+        before, quote, after = rest[2 * weak :].partition(b'"')
+        if before or not quote:  # no entity-tag
+            rest = rest.partition(b",")[2].strip(b" \t")
+            continue
+        tag, _, after = after.partition(b'"')
+        if b'"%b"' % tag == etag and not (weak and strongly):
+            return True
+        rest = after.partition(b",")[2].strip(b" \t")
+    return False
 
 
 def json(

@@ -117,14 +117,14 @@ class Start:
 def main() -> int:
     """The command `fastext`. Its exit status; in Lambda it does not return before SHUTDOWN."""
     gc.disable()  # what the start makes stays: collecting in it is a tenth of its time, for nothing
+    keep_standard_descriptors()
+    exit_on_signals()
     environ = environment()
     address = environ.get("AWS_LAMBDA_RUNTIME_API")
     if address:
         return in_lambda(environ, ExtensionsApi(address), sys.argv[0].rpartition("/")[2])
     if len(sys.argv) > 1:
         return usage(sys.argv[1:])
-    for signum in (_signal.SIGTERM, _signal.SIGINT):  # until the loop follows them
-        _signal.signal(signum, lambda *_: posix._exit(0))
     start = Start(environ)
     start.listen()
     return go_on(start)
@@ -145,7 +145,26 @@ def in_lambda(environ: "dict[str, str]", api: ExtensionsApi, name: str) -> int:
         if not api.registered:
             api.register(name, (INVOKE, SHUTDOWN))
         why = f"{type(fault).__name__}: {fault}"
-        return stay(api, sockets, why, environ.get("AWS_LAMBDA_LOG_FORMAT", ""))
+        exit_on_signals()
+        # Not by the interpreter, which ends threads that may lack the memory to be ended.
+        posix._exit(stay(api, sockets, why, environ.get("AWS_LAMBDA_LOG_FORMAT", "")))
+
+
+def keep_standard_descriptors() -> None:
+    """Have descriptors 0 to 2 lead somewhere: where one is closed the next socket would have its
+    number, and get what is logged.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            posix.fstat(descriptor)
+        except OSError:
+            posix.open("/dev/null", posix.O_RDWR)  # the lowest number that is free
+
+
+def exit_on_signals() -> None:
+    """Until the loop follows them, or when it does no longer."""
+    for signum in (_signal.SIGTERM, _signal.SIGINT):
+        _signal.signal(signum, lambda *_: posix._exit(0))
 
 
 def go_on(start: Start) -> int:
@@ -208,8 +227,9 @@ def listen(port: int, host: str, problems: "list[str]") -> "list[_socket.socket]
             return sockets
     try:
         found = _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
-    except OSError as fault:
-        raise PortTaken(f"cannot listen on '{host}': {fault.strerror}; see HTTP_HOST") from None
+    except (OSError, ValueError) as fault:  # UnicodeError is one, for names that are none
+        said = fault.strerror if isinstance(fault, OSError) else "it is no host name"
+        raise PortTaken(f"cannot listen on {host!r}: {said}; see HTTP_HOST") from None
     sockets = []
     for family, address in dict.fromkeys((one[0], one[4][0]) for one in found):
         try:
