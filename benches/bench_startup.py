@@ -29,7 +29,7 @@ from benches.harness.upstream import AppConfig, LambdaApi, secure_app_config
 from dev.service import free_port
 
 GROUP = "start"
-ROUNDS = 21
+ROUNDS = 41
 CONFIGURATION = "features"
 DOCUMENT_BYTES = 10 * 1024
 TIMEOUT_S = 30.0

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import subprocess
 import sys
 
@@ -20,12 +21,12 @@ def output_of(script, **variables):
 EXTENSION = """
 import sys
 from fastext.late_modules import late_modules
-with late_modules("inspect"):
+with late_modules("inspect", "subprocess", "traceback"):
     import fastext.extension
 import asyncio, signal, uvloop
 loop = uvloop.new_event_loop()
 loop.add_signal_handler(signal.SIGTERM, asyncio.Event().set)
-print("inspect" in sys.modules)
+print(*[name for name in ("inspect", "subprocess", "traceback") if name in sys.modules])
 async def coroutine(): pass
 def function(): pass
 class Both:
@@ -40,15 +41,28 @@ async def awaits():
             return "awaited"
     return await asyncio.ensure_future(Awaitable())
 print(loop.run_until_complete(awaits()))
+async def said(*command):
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    return (await process.communicate())[0].decode().strip()
+print(loop.run_until_complete(said("echo", "said")))
+def fails():
+    raise ValueError("foreseen")
+import io, logging
+logged = io.StringIO()
+logging.basicConfig(stream=logged)
+loop.call_soon(fails)  # whose traceback asyncio's own handler logs
+loop.run_until_complete(asyncio.sleep(0.001))
+print("Traceback" in logged.getvalue() and "ValueError: foreseen" in logged.getvalue())
+print(asyncio.subprocess.DEVNULL == asyncio.base_events.subprocess.DEVNULL == -3)
 import inspect
 print(inspect.__file__ is not None, asyncio.coroutines.inspect.isfunction(awaits))
 """
 
 
-def test_an_extension_starts_without_inspect_and_whoever_needs_it_has_it():
+def test_an_extension_starts_without_them_and_whoever_needs_them_has_them():
     assert output_of(EXTENSION) == [
-        "False", "True", "True", "False", "False", "False", "False", "False", "awaited", "True",
-        "True",
+        "True", "True", "False", "False", "False", "False", "False", "awaited", "said", "True",
+        "True",        "True", "True",
     ]  # fmt: skip
 
 
@@ -77,6 +91,22 @@ def test_parameters_are_told_as_inspect_tells_them():
     assert late(many)[5] == real(many).kwonlydefaults
 
 
+def test_annotations_are_told_as_inspect_tells_them():
+    class Base:
+        a: int = 1
+
+    class Derived(Base):
+        b: "str"
+
+    class Plain(Base):
+        pass
+
+    late = LateInspect("inspect").get_annotations
+    for value in (Base, Derived, Plain, late):
+        assert late(value) == inspect.get_annotations(value)
+    assert late(Derived, eval_str=True) == {"b": str}
+
+
 BOTOCORE = """
 import os, sys
 from fastext.stand_ins import SELDOM_USED, stand_ins
@@ -88,24 +118,30 @@ print(botocore.utils.parse_timestamp("2026-01-02T03:04:05Z").isoformat())
 print(botocore.utils.parse_timestamp(0).isoformat())
 print(botocore.credentials._local_now().tzinfo is not None)
 print(botocore.configloader.load_config(os.environ["CONFIG"])["profiles"]["one"]["region"])
+profile = {"profiles": {"default": {"credential_process": os.environ["PROCESS"]}}}
+process = botocore.credentials.ProcessProvider("default", lambda: profile)
+print(process.load().access_key)
 print(botocore.utils.get_environ_proxies("https://host.example"))
 """
 
 
 @pytest.fixture
 def config(tmp_path):
-    path = tmp_path / "config"
+    """The variables of a configuration file, and of a command that gives credentials."""
+    path, credentials = tmp_path / "config", tmp_path / "credentials"
     path.write_text("[profile one]\nregion = eu-west-1\n")
-    return str(path)
+    credentials.write_text('{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"s"}')
+    return {"CONFIG": str(path), "PROCESS": f"cat {credentials}", "PATH": os.environ["PATH"]}
 
 
 def test_botocore_works_with_what_it_seldom_uses(config):
-    assert output_of(BOTOCORE, CONFIG=config) == [
-        "2026-01-02T03:04:05+00:00", "1970-01-01T00:00:00+00:00", "True", "eu-west-1", "{}",
+    assert output_of(BOTOCORE, **config) == [
+        "2026-01-02T03:04:05+00:00", "1970-01-01T00:00:00+00:00", "True", "eu-west-1",
+        "AKIAPROCESS", "{}",
     ]  # fmt: skip
 
 
 def test_proxies_of_the_environment_are_found(config):
-    given = {"https_proxy": "http://proxy.example:3128", "CONFIG": config}
+    given = {"https_proxy": "http://proxy.example:3128", **config}
     assert "'http://proxy.example:3128'}" in output_of(BOTOCORE, **given)
     assert output_of(BOTOCORE, **given, no_proxy="host.example")[-1] == "{}"

@@ -275,13 +275,9 @@ class DirectAppConfigData:
             fields["accept"] = ACCEPT
         if credentials.token:
             fields["x-amz-security-token"] = credentials.token
-        canonical = canonical_request(method, path, query, fields, content)
+        canonical, names = canonical_request(method, path, query, fields, content)
         authorization = self._signer.authorization(
-            credentials.access_key,
-            credentials.secret_key,
-            canonical,
-            signed_at,
-            ";".join(sorted(fields)),
+            credentials.access_key, credentials.secret_key, canonical, signed_at, names
         )
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         if content:

@@ -31,7 +31,8 @@ MAX_CONTENT_BYTES = 64 * 1024 * 1024
 _HEAD_BYTES = 16 * 1024
 _CONTENT_BYTES = 256 * 1024
 
-# By so much a socket's time-out may be behind what is left: to set it takes a system call.
+# By so much at most a socket's time-out is longer than what is left: to set it takes a system call,
+# which half of it spares to one exchange after the other.
 _BEHIND_S = 0.1
 
 
@@ -184,13 +185,14 @@ class _EndedSilentlyError(_NoAnswerError):
 class _Connection:
     """One socket, and what was received over it but not read yet."""
 
-    __slots__ = ("_received", "_timeout_s", "_used_at", "sock")
+    __slots__ = ("_readable", "_received", "_timeout_s", "_used_at", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock: socket.socket = sock
         self._timeout_s = 0.0
         self._received = b""
         self._used_at = (0.0, 0.0)
+        self._readable: select.poll | None = None
 
     def connect(self, address: "tuple[object, ...]", deadline: Deadline) -> None:
         deadline.watch(self)
@@ -222,9 +224,10 @@ class _Connection:
             return False
         if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
             return False
-        readable = select.poll()
-        readable.register(self.sock, select.POLLIN)
-        return not readable.poll(0)
+        if self._readable is None:
+            self._readable = select.poll()
+            self._readable.register(self.sock, select.POLLIN)
+        return not self._readable.poll(0)
 
     def close(self) -> None:
         self.sock.close()
@@ -232,7 +235,7 @@ class _Connection:
     def exchange(self, request: bytes, deadline: Deadline) -> Answer:
         deadline.watch(self)
         try:
-            self._set_timeout(deadline.remaining_s())
+            self._limit(deadline)
             sent = self.sock.send(request)
             if sent < len(request):
                 self.sock.sendall(request[sent:])
@@ -319,14 +322,15 @@ class _Connection:
             pass
         return b"".join(parts)
 
-    def _set_timeout(self, timeout_s: float) -> None:
-        self.sock.settimeout(timeout_s)
-        self._timeout_s = timeout_s
-
-    def _receive(self, deadline: Deadline, most: int, what: str) -> bytes:
+    def _limit(self, deadline: Deadline) -> None:
+        """Have the socket wait no longer than that, or hardly. Raises TimedOut."""
         remaining_s = deadline.remaining_s()
         if not remaining_s <= self._timeout_s <= remaining_s + _BEHIND_S:
-            self._set_timeout(remaining_s)
+            self._timeout_s = remaining_s + _BEHIND_S / 2
+            self.sock.settimeout(self._timeout_s)
+
+    def _receive(self, deadline: Deadline, most: int, what: str) -> bytes:
+        self._limit(deadline)
         part = self.sock.recv(most)
         if not part:
             deadline.remaining_s()  # it may have been the deadline that cut it

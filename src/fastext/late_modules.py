@@ -2,9 +2,10 @@
 
 asyncio and uvloop import `inspect`, with the compiler's and the disassembler's modules, which is a
 tenth of the time to serving; all that they ask of it while we start is whether a callback is a
-coroutine function, and that is answered here. botocore imports much for credentials that are
-seldom used, `urllib.request` to learn that there is no proxy, and `inspect` to learn whether a
-function takes any keyword.
+coroutine function, and that is answered here. They import `subprocess` for its constants, and
+`traceback`, with the tokenizer, for faults that nobody handles. botocore imports much for
+credentials that are seldom used, `urllib.request` to learn that there is no proxy, and `inspect` to
+learn whether a function takes any keyword.
 """
 
 import sys
@@ -48,6 +49,13 @@ class LateInspect(LateModule):
         return bool(function.__code__.co_flags & CO_COROUTINE)
 
     @staticmethod
+    def get_annotations(value: object, **options: object) -> "dict[str, object]":
+        """Those of a class itself, which dataclasses ask for from Python 3.12 on."""
+        if not isinstance(value, type) or options or sys.version_info >= (3, 14):
+            return dict(_real("inspect").get_annotations(value, **options))
+        return dict(vars(value).get("__annotations__") or {})
+
+    @staticmethod
     def getfullargspec(value: object) -> "tuple[object, ...]":
         """The parameters of `value`, in the order of the real one's result."""
         function = _function_of(value)
@@ -80,7 +88,17 @@ class LateRequest(LateModule):
         return _may_have_proxies() and bool(_real("urllib.request").proxy_bypass(host))
 
 
-ANSWERING = {"inspect": LateInspect, "urllib.request": LateRequest}
+class LateSubprocess(LateModule):
+    """`subprocess`, whose constants are told as the real one does."""
+
+    PIPE, STDOUT, DEVNULL = -1, -2, -3
+
+
+ANSWERING = {
+    "inspect": LateInspect,
+    "subprocess": LateSubprocess,
+    "urllib.request": LateRequest,
+}
 
 
 class late_modules:  # noqa: N801: a context manager, without contextlib, which is loaded later

@@ -4,6 +4,7 @@ Source: AWS IAM user guide, "Create a signed AWS API request".
 """
 
 import time
+from functools import lru_cache
 
 from fastext.digest import hmac_digest, sha256
 from fastext.errors import Unavailable
@@ -72,20 +73,24 @@ def timestamp(now: float) -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
 
 
+@lru_cache(maxsize=8)  # there are two
+def canonical_path(path: str) -> str:
+    """`path`, encoded already, as all services but S3 have it signed: encoded once more."""
+    return "/".join(map(quote, path.split("/")))
+
+
 def canonical_request(
     method: str, path: str, query: str, fields: "dict[str, str]", content: bytes
-) -> str:
-    """What is signed of a request: `path` and `query` encoded, `fields` by lower-case name.
+) -> "tuple[str, str]":
+    """What is signed of a request, and the names of the fields in it, as they are told.
 
-    All services but S3 have the path encoded once more.
+    `path` and `query` are encoded, `fields` by lower-case name.
     """
     names = sorted(fields)
     lines = "".join([f"{name}:{' '.join(fields[name].split())}\n" for name in names])
+    told = ";".join(names)
     digest = sha256(content).hexdigest() if content else _SHA256_OF_NOTHING
-    return (
-        f"{method}\n{'/'.join(map(quote, path.split('/')))}\n{query}\n"
-        f"{lines}\n{';'.join(names)}\n{digest}"
-    )
+    return f"{method}\n{canonical_path(path)}\n{query}\n{lines}\n{told}\n{digest}", told
 
 
 class SigningClock:
@@ -141,10 +146,9 @@ class Signer:
     def authorization(
         self, access_key: str, secret_key: str, canonical: str, signed_at: str, names: str
     ) -> str:
-        """The Authorization field for a canonical request.
+        """The Authorization field for a canonical request, with its `names`.
 
-        `signed_at` is the value of x-amz-date, `names` the signed fields' names, sorted, joined
-        by semicolons.
+        `signed_at` is the value of x-amz-date.
         """
         day = signed_at[:8]
         scope = f"{day}/{self._region}/{self._service}/aws4_request"

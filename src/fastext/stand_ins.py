@@ -25,9 +25,9 @@ UNUSED = (
 )
 
 # For shared configuration files, dates in credentials, signatures of functions, hosts that are
-# addresses, AWS sign-in, proxies.
-SELDOM_USED = ("configparser", "dateutil.parser", "dateutil.tz", "inspect", "ipaddress", "tempfile",
-               "urllib.request")  # fmt: skip
+# addresses, processes that give credentials, AWS sign-in, proxies.
+SELDOM_USED = ("configparser", "dateutil.parser", "dateutil.tz", "inspect", "ipaddress",
+               "subprocess", "tempfile", "urllib.request")  # fmt: skip
 
 
 class _Unused:

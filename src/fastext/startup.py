@@ -176,7 +176,7 @@ def go_on(start: Start) -> int:
         start.head_start = HeadStart(start.settings, start.environ)
     from fastext.late_modules import late_modules
 
-    with late_modules("inspect"):
+    with late_modules("inspect", "subprocess", "traceback"):
         from fastext.extension import run
     return run(start)
 
