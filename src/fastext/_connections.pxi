@@ -134,10 +134,8 @@ cdef class Acceptor:
         """Answer the first request, and have whatever is next done by who can do it."""
         cdef int outcome
         try:
-            outcome = self.answer(fd)
-            # An idle connection may be closed at any time (RFC 9112 section 9.3).
-            if outcome == ANSWERED and not self.admits():
-                outcome = ENDED
+            # Where there is no place for it the connection has one reply, and is told so.
+            outcome = self.answer(fd, only=not self.admits())
         except BaseException:
             c_close(fd)
             raise
@@ -156,8 +154,8 @@ cdef class Acceptor:
         self.adopt(fd, first, unsent, last, admitted)
         return 0
 
-    cdef int answer(self, int fd) except -1:
-        """Answer what has come, if it is for the lane."""
+    cdef int answer(self, int fd, bint only) except -1:
+        """Answer what has come, if it is for the lane; `only` this, and then close."""
         cdef ssize_t got = c_recv(fd, self.buffer, RECEIVE_BYTES, 0)
         cdef Ready ready
         cdef Py_ssize_t head_size, body_size = 0
@@ -169,6 +167,8 @@ cdef class Acceptor:
         if ready is None:
             self.first = PyBytes_FromStringAndSize(self.buffer, got)
             return LEFT
+        if only and not ready.close:
+            ready = self.lane.last(ready)
         head_size = PyBytes_GET_SIZE(ready.wire)
         if ready.body is not None:
             body = PyBytes_AS_STRING(ready.body)
@@ -252,7 +252,7 @@ cdef class BareConnection:
         cdef int outcome
         cdef int fd = self.fd
         try:
-            outcome = acceptor.answer(fd)
+            outcome = acceptor.answer(fd, only=False)
             if outcome == ANSWERED and not self.watched:
                 self.unpark()
                 acceptor.loop.add_reader(fd, self.readable)

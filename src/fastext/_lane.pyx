@@ -415,6 +415,12 @@ cdef class Lane:
             data = PyBytes_FromStringAndSize(raw, size)
         return self.made(data, None, mark, second)
 
+    cdef Ready last(self, Ready ready):
+        """The same reply, as the last of its connection."""
+        cdef Ready last = Ready(ready.reply, True)
+        last.renew(lane_second(), self)
+        return last
+
     cdef Ready made(self, bytes data, Ready ready, uint64_t mark, long second):
         """As `find`, for what is not ready yet or has yesterday's Date."""
         try:
