@@ -134,8 +134,7 @@ cdef class Acceptor:
         """Answer the first request, and have whatever is next done by who can do it."""
         cdef int outcome
         try:
-            # Where there is no place for it the connection has one reply, and is told so.
-            outcome = self.answer(fd, only=not self.admits())
+            outcome = self.answer(fd, first=True)
         except BaseException:
             c_close(fd)
             raise
@@ -154,8 +153,8 @@ cdef class Acceptor:
         self.adopt(fd, first, unsent, last, admitted)
         return 0
 
-    cdef int answer(self, int fd, bint only) except -1:
-        """Answer what has come, if it is for the lane; `only` this, and then close."""
+    cdef int answer(self, int fd, bint first) except -1:
+        """Answer what has come, if it is for the lane; `first` on its connection."""
         cdef ssize_t got = c_recv(fd, self.buffer, RECEIVE_BYTES, 0)
         cdef Ready ready
         cdef Py_ssize_t head_size, body_size = 0
@@ -167,7 +166,8 @@ cdef class Acceptor:
         if ready is None:
             self.first = PyBytes_FromStringAndSize(self.buffer, got)
             return LEFT
-        if only and not ready.close:
+        if first and not ready.close and not self.admits():
+            # There is no place for it: it has one reply, and is told so (RFC 9112 section 9.6).
             ready = self.lane.last(ready)
         head_size = PyBytes_GET_SIZE(ready.wire)
         if ready.body is not None:
@@ -252,7 +252,7 @@ cdef class BareConnection:
         cdef int outcome
         cdef int fd = self.fd
         try:
-            outcome = acceptor.answer(fd, only=False)
+            outcome = acceptor.answer(fd, first=False)
             if outcome == ANSWERED and not self.watched:
                 self.unpark()
                 acceptor.loop.add_reader(fd, self.readable)

@@ -115,8 +115,8 @@ class Acceptor:
     with its descriptor, the bytes that are still to be answered, the buffers of a reply that are
     still to be sent, whether it then closes, and whether it has its place among the connections.
     Those that stay are put into `open` where `admits` says that there is room; the others are
-    told that they are closed, and are, after their reply. `pause` is called when the process has no descriptor left. For Linux
-    alone; raises OSError elsewhere.
+    told that they are closed, and are, after their reply. `pause` is called when the process has
+    no descriptor left. For Linux alone; raises OSError elsewhere.
     """
 
     def __init__(
