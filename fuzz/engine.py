@@ -103,6 +103,7 @@ def guided(name: str, seconds: int, seed: int) -> None:
         name, str(own), *(str(FOLDER / kind / name) for kind in ("corpus", "regressions")),
         f"-max_total_time={seconds}", f"-seed={seed}", f"-timeout={SLOW_S}", "-max_len=8192",
         "-print_final_stats=1", "-verbosity=0", "-rss_limit_mb=1024",
+        f"-artifact_prefix={FINDINGS}/{name}-",
     ]  # fmt: skip
     arguments[1:] = [item for item in arguments[1:] if item[0] == "-" or Path(item).is_dir()]
 

@@ -8,20 +8,21 @@ import subprocess
 import threading
 import time
 from email.utils import formatdate
+from urllib.parse import quote
 
 import aws
 import pytest
 from aws import begin, client_of, get, retrieve
 from fakes.answers import http_answer
-from fakes.appconfig import START, FakeAppConfig
-from fakes.faults import Hang, Status
+from fakes.appconfig import GET, START, FakeAppConfig
+from fakes.faults import Drip, Hang, Raw, Status
 from fakes.loopback import Loopback
 from fakes.sts import FakeSts, Refusal
 from moto.server import ThreadedMotoServer
 from proxy import Squid
 
 from fastext.client import AppConfigData, new_session
-from fastext.errors import AccessDenied, Unavailable
+from fastext.errors import AccessDenied, TimedOut, Unavailable
 from fastext.settings import Role, Settings
 
 
@@ -319,11 +320,14 @@ def test_a_wrong_clock_is_put_right_for_a_role_as_well(appconfig, environ, code)
 def test_a_renewal_that_hangs_leaves_time_for_the_call_with_the_kept_credentials(
     appconfig, environ
 ):
+    environ.setattr("fastext.client.RENEWED_AGAIN_S", 0.0)
     with FakeSts(700) as sts:
         environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
         client = client_of(appconfig, ROLE_ARN=ROLE)
         token = begin(client)
-        for fault in (Hang(), Refusal(500, "InternalFailure"), Refusal(403, "AccessDenied")):
+        faults = (Hang(), Drip(0.01), Drip(0.01, "body"), Refusal(500, "InternalFailure"),
+                  Refusal(403, "AccessDenied"))  # fmt: skip
+        for fault in faults:
             sts.fail_always(fault)
             asked = len(sts.asked)
             token = get(client, token, timeout_s=2.0).next_token
@@ -331,8 +335,45 @@ def test_a_renewal_that_hangs_leaves_time_for_the_call_with_the_kept_credentials
         sts.heal()
         get(client, token)
     used = [call.access_key for call in appconfig.calls]
-    assert used[:-1] == ["ASIA1"] * 4
+    assert used[:-1] == ["ASIA1"] * 6
     assert used[-1] != "ASIA1"
+
+
+def test_a_renewal_that_has_failed_is_not_tried_again_by_the_next_in_the_row(appconfig, environ):
+    with FakeSts(300) as sts:
+        environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        client = client_of(appconfig, ROLE_ARN=ROLE)
+        token = begin(client)
+        sts.fail_always(Refusal(500, "InternalFailure"))
+        for _ in range(3):
+            token = get(client, token).next_token
+    assert len(sts.asked) == 2
+
+
+@pytest.mark.parametrize("fault", [Drip(0.01), Raw(b"HTTP/1.1 103 E\r\n\r\n")])
+def test_a_deadline_holds_without_anybody_to_expire_it(appconfig, fault):
+    client = client_of(appconfig, kind="botocore")
+    token = begin(client)
+    appconfig.fail_always(GET, fault)
+    with pytest.raises(TimedOut, match=r"within 0\.5 s"):
+        get(client, token, timeout_s=0.5)
+
+
+def test_what_sts_repeats_of_a_request_is_not_told(appconfig, environ):
+    session_token = "FwoGZXIvYXdzE+/abc=="
+    environ.setenv("AWS_SESSION_TOKEN", session_token)
+    echo = (
+        f"x-amz-security-token: {session_token} {quote(session_token, safe='')} ExternalId="
+        "the-external-identifier Credential=AKIAFASTEXT"
+    )
+    with FakeSts(300) as sts:
+        environ.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        sts.fail_always(Refusal(403, "AccessDenied", message=echo))
+        client = client_of(appconfig, ROLE_ARN=ROLE, ROLE_EXTERNAL_ID="the-external-identifier")
+        with pytest.raises(AccessDenied, match="x-amz-security-token") as raised:
+            begin(client)
+    for secret in (session_token, "FwoGZXIvYXdz", "the-external"):
+        assert secret not in raised.value.message
 
 
 def test_a_role_s_credentials_live_as_long_as_sts_says_whatever_our_clock_says(appconfig, environ):
@@ -388,6 +429,12 @@ def test_a_container_endpoint_that_fails_does_not_take_the_kept_credentials(appc
     container(500, b"no")
     get(client, token, timeout_s=3.0)
     assert {call.access_key for call in appconfig.calls} == {"AKIA"}
+
+
+def test_a_role_that_is_none_is_said_by_the_name_of_its_variable(appconfig, environ):
+    said = "AssumeRole: Invalid length for parameter RoleArn.*; see ROLE_ARN, ROLE_EXTERNAL_ID"
+    with pytest.raises(Unavailable, match=said):
+        begin(client_of(appconfig, ROLE_ARN="nope"))
 
 
 def test_a_role_that_cannot_be_assumed_is_said(appconfig, environ):

@@ -47,7 +47,12 @@ def frozen(start, appconfig, lambda_api, sandbox):
 
 
 def trouble(program):
-    return [line for line in program.log.splitlines() if " ERROR " in line or " WARN " in line]
+    """What is wrong; on a machine that is busy the prefetch may be late."""
+    return [
+        line
+        for line in program.log.splitlines()
+        if (" ERROR " in line or " WARN " in line) and "are not prefetched within" not in line
+    ]
 
 
 @pytest.mark.parametrize("client", ["direct", "botocore"])

@@ -274,7 +274,16 @@ def test_who_has_it_already_is_told_so_without_it(target):
         assert (reply.status, reply.body) == (304, b"")
         assert etag(reply) == tag
         assert b"Content-Length" not in reply.head
-    for other in (b'"x"', tag.strip(b'"'), b"", b'"x,*,y"', b'"x, %b' % tag, b"W/", b'"x", *'):
+    for other in (
+        b'"x"',
+        tag.strip(b'"'),
+        b"",
+        b'"x,*,y"',
+        b'"x, %b' % tag,
+        b"W/",
+        b'"x", *',
+        tag[:-1],
+    ):
         assert scene.ask(BASE + target, fields=[(b"if-none-match", other)]).status == 200
 
 
@@ -286,7 +295,7 @@ def test_who_wants_something_else_is_told_that_it_is_not_there(target):
         assert scene.ask(BASE + target, fields=[(b"if-match", wanted)]).status == 200
         both = [(b"if-none-match", tag), (b"if-match", wanted)]
         assert scene.ask(BASE + target, fields=both).status == 304
-    for other in (b'"x"', b"W/" + tag, b""):
+    for other in (b'"x"', b"W/" + tag, b"", tag[:-1]):
         reply = scene.ask(BASE + target, fields=[(b"if-none-match", tag), (b"if-match", other)])
         assert reply.status == 412
 

@@ -127,6 +127,16 @@ def test_what_a_token_stands_for_may_come_again_under_another(fault):
     assert client.asked == [("start", KEY, 45), ("get", "t0"), ("start", KEY, 45), ("get", "u0")]
 
 
+def test_that_holds_for_the_second_get_of_a_poll_as_well():
+    client, session = session_of(
+        "t0", TokenRejected("no"), "u0", NotFound("x"), "v0", got(b"x", "v1")
+    )
+    with pytest.raises(NotFound):
+        poll(session)
+    assert poll(session) == b"x"
+    assert client.asked[-2:] == [("start", KEY, 45), ("get", "v0")]
+
+
 def test_a_session_that_cannot_start_is_started_by_the_next_poll():
     _, session = session_of(NotFound("x"), "t0", got(b"x", "t1"))
     with pytest.raises(NotFound):

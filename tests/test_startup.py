@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from program import Program
+from program import COMMAND, Program
 from waiting import until
 
 import fastext
@@ -210,3 +210,18 @@ def test_a_signal_ends_a_start_that_waits_for_lambda(running, lambda_api, signum
 def test_a_host_that_is_none_is_a_port_that_is_not_there(host):
     with pytest.raises(PortTaken, match=r"cannot listen on .*; see HTTP_HOST"):
         listen(_free_port(), host, [])
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
+def test_an_interrupted_command_is_not_one_that_has_ended_well(signum, status):
+    command = [str(COMMAND), "split", "examples/flags/checkout.json", "--flag", "checkout",
+               "--key", "userId", "--identities", "-"]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    process.stdin.write(b"user-1\n" * 100_000)  # more than a pipe holds: it is being read
+    process.stdin.flush()
+    process.send_signal(signum)
+    process.communicate()
+    assert process.returncode == status

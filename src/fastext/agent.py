@@ -71,6 +71,8 @@ class Agent:
         self.poller: Poller | None = None
         if settings.local_directory:
             log.info(f"serving the files of '{settings.local_directory}'; AWS is not called")
+            if not os.path.isdir(settings.local_directory):
+                log.warn(f"LOCAL_DEVELOPMENT_DIRECTORY: '{settings.local_directory}' is not there")
         self._read_manifest(settings.manifest or "{}")
 
     def begin(self, symbols: Callable[[], Mapping[int, str]]) -> None:

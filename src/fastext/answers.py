@@ -21,6 +21,7 @@ from fastext.session import Retrieved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping
     from typing import Any
 
@@ -134,11 +135,12 @@ def service_error(
     it, as those of gateways do.
     """
     text = f"{operation}: {code}: {without_signed(message) or 'no message'}"
-    details = details_of(members)
-    for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, "***")
-            details = without(secret, details)
+    problem = token_problem(members)
+    details, shown = details_of(members), problem
+    for pattern in map(spellings_of, secrets):
+        if pattern is not None:
+            text, shown = pattern.sub("***", text), pattern.sub("***", shown)
+            details = without(pattern, details)
     if code in THROTTLING or status == 429:
         return Throttled(text)
     if status in (401, 403) or code in REFUSED_CREDENTIALS:
@@ -146,20 +148,33 @@ def service_error(
     if status == 404:
         return NotFound(text, details)
     if code == "BadRequestException" and operation == GET:
-        problem = token_problem(members)
         if problem == "PollIntervalNotSatisfied":
             return PolledTooEarly(text, details)
-        return TokenRejected(f"{text} ({problem})" if problem else text, details)
+        return TokenRejected(f"{text} ({shown})" if shown else text, details)
     if status == 400:
         return InvalidUpstreamRequest(text, details)
     return Unavailable(text)
 
 
-def without(secret: str, value: "Any") -> "Any":
-    """`value`, as it is in a body, without `secret` in any of its texts."""
+def spellings_of(secret: str) -> "re.Pattern[str] | None":
+    """Finds `secret` as it is, percent-encoded once or more often, and escaped for JSON or HTML."""
+    import re
+
+    if len(secret) < SHORTEST_SECRET:
+        return None
+    spelt = []
+    for sign in secret:
+        code = ord(sign)
+        other = rf"|%(?:25)*{code:02x}|&#0*{code};|&#x0*{code:x};"
+        spelt.append(sign if sign.isalnum() else rf"(?:\\?{re.escape(sign)}{other})")
+    return re.compile("".join(spelt), re.IGNORECASE)
+
+
+def without(pattern: "re.Pattern[str]", value: "Any") -> "Any":
+    """`value`, as it is in a body, without what `pattern` finds in any of its texts."""
     if isinstance(value, dict):
-        return {without(secret, name): without(secret, each) for name, each in value.items()}
-    return value.replace(secret, "***") if isinstance(value, str) else value
+        return {without(pattern, name): without(pattern, each) for name, each in value.items()}
+    return pattern.sub("***", value) if isinstance(value, str) else value
 
 
 def without_signed(message: str) -> str:

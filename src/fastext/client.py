@@ -39,6 +39,7 @@ from botocore.exceptions import (
     InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
 )
@@ -75,6 +76,9 @@ from fastext.transport import Answer, Transport
 
 # What the real agent calls its sessions (user guide, sample value of ROLE_SESSION_NAME).
 DEFAULT_ROLE_SESSION_NAME = "AWSAppConfigAgentSession"
+
+# After a renewal that has failed the next is tried no sooner: who waits for it waits in a row.
+RENEWED_AGAIN_S = 5.0
 
 # The name by which botocore finds our signer.
 SIGNATURE_VERSION = "fastext-v4"
@@ -226,10 +230,10 @@ class AppConfigData:
                 content(request.body),
                 self._local.deadline,
             )
+            self._local.sent = secrets_of(request)
             if service == "appconfigdata":
                 # It is ours to read; botocore gets one that says nothing.
                 self._local.answer = answer
-                self._local.sent = secrets_of(request)
                 answer = Answer(200, {}, b"{}")
             return AWSResponse(request.url, answer.status, answer.fields, _Content(answer.content))
 
@@ -366,6 +370,7 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
         self._clock = clock
         self._call = call
         self._kept: Credentials | None = None
+        self._failed_at = -RENEWED_AGAIN_S  # when the last renewal did
 
     def load(self) -> DeferredRefreshableCredentials:
         return DeferredRefreshableCredentials(refresh_using=self._refresh, method=self.METHOD)
@@ -375,15 +380,16 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
         kept, deadline = self._kept, self._call.deadline
         if kept is None or kept.expires_at is None or kept.expires_at <= time.time():
             self._kept = self._retrieved()
-        else:
+        elif time.monotonic() - self._failed_at >= RENEWED_AGAIN_S:
             try:
                 # Where STS hangs, there is still time for the call that they are for.
                 self._call.deadline = Deadline(deadline.remaining_s() * RENEWAL_PART)
                 self._kept = self._retrieved()
             except UpstreamError:
-                self._kept = kept  # which are good until they expire
+                self._failed_at = time.monotonic()  # the kept ones are good until they expire
             finally:
                 self._call.deadline = deadline
+        assert self._kept is not None
         expires_at = datetime.fromtimestamp(self._kept.expires_at or 0.0, UTC)
         return {
             "access_key": self._kept.access_key,
@@ -394,7 +400,7 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
 
     def _retrieved(self) -> Credentials:
         """Checked here, because botocore would keep whatever it gets. Raises UpstreamError."""
-        with translated("AssumeRole"):
+        with translated("AssumeRole", self._secrets):
             answer = self._assumed()
             got = answer["Credentials"]
             date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
@@ -410,9 +416,18 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
                 raise Unavailable("the role's credentials have no time left")
             return found
 
+    def _secrets(self) -> tuple[str, ...]:
+        return (*self._call.sent, str(self._arguments.get("ExternalId", "")))
+
     def _assumed(self) -> Any:
         try:
             return self._sts.assume_role(**self._arguments)
+        except ParamValidationError as fault:
+            # It names the parameter, and of its value no more than the length.
+            said = str(fault).partition("\n")[2]
+            raise Unavailable(
+                f"{said}; see ROLE_ARN, ROLE_EXTERNAL_ID, ROLE_SESSION_NAME"
+            ) from None
         except ClientError as fault:
             code = fault.response.get("Error", {}).get("Code", "")
             fields = fault.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
@@ -435,8 +450,8 @@ def role_arguments(role: Role) -> dict[str, str | int]:
 
 
 @contextlib.contextmanager
-def translated(operation: str) -> Iterator[None]:
-    """Turns whatever comes out of a call of botocore into ours.
+def translated(operation: str, secrets: Callable[[], tuple[str, ...]] = tuple) -> Iterator[None]:
+    """Turns whatever comes out of a call of botocore into ours, without what is secret of it.
 
     But for NoCredentialsError, and for want of memory, which is no fault of upstream.
     """
@@ -448,7 +463,7 @@ def translated(operation: str) -> Iterator[None]:
     except (NoCredentialsError, MemoryError):
         raise
     except ClientError as fault:
-        raise translate(fault, operation) from None
+        raise translate(fault, operation, secrets()) from None
     except NoRegionError:
         raise Unavailable(
             f"{operation}: no Region; set AWS_APPCONFIG_EXTENSION_SERVICE_REGION or AWS_REGION"
@@ -467,7 +482,7 @@ def translated(operation: str) -> Iterator[None]:
         ) from None
 
 
-def translate(fault: ClientError, operation: str) -> UpstreamError:
+def translate(fault: ClientError, operation: str, secrets: tuple[str, ...]) -> UpstreamError:
     """Our error for an error answer of a service that gives credentials, such as STS.
 
     What it does not find is not what was asked for here.
@@ -479,6 +494,7 @@ def translate(fault: ClientError, operation: str) -> UpstreamError:
         str(error.get("Code", "")),
         str(error.get("Message") or ""),
         {},
+        secrets,
     )
     known = isinstance(refused, AccessDenied | Throttled)
     return refused if known else Unavailable(refused.message)

@@ -31,6 +31,9 @@ MAX_CONTENT_BYTES = 64 * 1024 * 1024
 _HEAD_BYTES = 16 * 1024
 _CONTENT_BYTES = 256 * 1024
 
+# Of a field's value, which may be any: it has no room for a token.
+_SHOWN = 12
+
 # By so much at most a socket's time-out is longer than what is left: to set it takes a system call,
 # which half of it spares to one exchange after the other.
 _BEHIND_S = 0.1
@@ -259,11 +262,11 @@ class _Connection:
             return
         if coding is not None:
             if coding.lower() != "chunked":
-                raise _NoAnswerError(f"unknown transfer coding {coding!r}")
+                raise _NoAnswerError(f"unknown transfer coding {coding[:_SHOWN]!r}")
             answer.content = self._chunks(deadline)
         elif length is not None:
             if not (length.isascii() and length.isdecimal() and len(length) < 20):
-                raise _NoAnswerError(f"Content-Length is {length!r}")
+                raise _NoAnswerError(f"Content-Length is {length[:_SHOWN]!r}")
             answer.content = self._exactly(int(length), deadline)
         else:
             # The end of the connection would end it (RFC 9112 section 6.3); AWS never means that.

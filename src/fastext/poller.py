@@ -95,7 +95,9 @@ def state_of(entry: _Entry, source: str, now: Moment) -> dict[str, object]:
         "source": (document.kept_as or source) if document else None,
         "ageSeconds": round(entry.freshness.age_s, 3) if document else None,
         "stale": entry.freshness.stale or None,
-        "nextPollSeconds": round(entry.freshness.next_poll_s, 3),
+        "nextPollSeconds": round(entry.freshness.next_poll_s, 3)
+        if document or entry.wanted
+        else None,  # it is asked for by a request
         "lastError": {"message": fault.message, "secondsAgo": round(elapsed(entry.since, now), 3)}
         if fault
         else None,

@@ -122,8 +122,8 @@ def matches(etag: bytes, wanted: bytes, *, strongly: bool = False) -> bool:
         if before or not quote:  # no entity-tag
             rest = rest.partition(b",")[2].strip(b" \t")
             continue
-        tag, _, after = after.partition(b'"')
-        if b'"%b"' % tag == etag and not (weak and strongly):
+        tag, end, after = after.partition(b'"')
+        if end and b'"%b"' % tag == etag and not (weak and strongly):
             return True
         rest = after.partition(b",")[2].strip(b" \t")
     return False

@@ -114,10 +114,11 @@ class ConfigurationSession:
         if not self._token:
             self._start(deadline)
         try:
-            got = self._client.get_latest_configuration(self._token, deadline)
-        except TokenRejected:
-            self._start(deadline)
-            got = self._client.get_latest_configuration(self._token, deadline)
+            try:
+                got = self._client.get_latest_configuration(self._token, deadline)
+            except TokenRejected:
+                self._start(deadline)
+                got = self._client.get_latest_configuration(self._token, deadline)
         except (InvalidUpstreamRequest, NotFound):
             self._token = ""
             raise

@@ -118,13 +118,13 @@ def main() -> int:
     """The command `fastext`. Its exit status; in Lambda it does not return before SHUTDOWN."""
     gc.disable()  # what the start makes stays: collecting in it is a tenth of its time, for nothing
     keep_standard_descriptors()
-    exit_on_signals()
     environ = environment()
     address = environ.get("AWS_LAMBDA_RUNTIME_API")
+    if not address and len(sys.argv) > 1:
+        return usage(sys.argv[1:])
+    exit_on_signals()
     if address:
         return in_lambda(environ, ExtensionsApi(address), sys.argv[0].rpartition("/")[2])
-    if len(sys.argv) > 1:
-        return usage(sys.argv[1:])
     start = Start(environ)
     start.listen()
     return go_on(start)
@@ -198,7 +198,9 @@ def usage(arguments: "list[str]") -> int:
         try:
             from fastext.commands import main as command
         except ImportError:  # in the layer
-            sys.stderr.write("fastext: this build has no commands; pip install 'fastext[cli]'\n")
+            sys.stderr.write(
+                "fastext: this build has no commands; pip install of a checkout has them\n"
+            )
             return 2
         return command(arguments)
     from fastext.usage import text

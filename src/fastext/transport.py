@@ -9,6 +9,7 @@ Every failure is raised as Unavailable or TimedOut.
 """
 
 import http.client
+import io
 import socket
 import ssl
 import threading
@@ -46,6 +47,9 @@ TRUSTED_IDLE_S = 20.0
 MAX_CONTENT_BYTES = 64 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
 
+# Of a field's value, which may be any: it has no room for a token.
+SHOWN = 12
+
 # Statuses that have no content, and nothing that tells where it ends.
 UNFRAMED = (204, 304)
 
@@ -69,7 +73,31 @@ class _Call(threading.local):
 _call = _Call()
 
 
+class _Limited(io.RawIOBase):
+    """What is received, each time within what is left of the call's deadline."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
+        if _call.deadline is not None:
+            self._sock.settimeout(_call.deadline.remaining_s())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
+        super().__init__(sock, *arguments, **named)
+        self.fp = io.BufferedReader(_Limited(self.fp.detach(), sock))
+
     def begin(self) -> None:
         _call.answered = bool(self.fp.peek(1))
         super().begin()
@@ -258,7 +286,7 @@ def check_framing(fields: http.client.HTTPMessage) -> None:
     lengths = {value.strip(" \t") for value in fields.get_all("content-length", ())}
     if codings:
         if {coding.lower() for coding in codings} != {"chunked"}:
-            raise ProtocolError(f"unknown transfer coding {', '.join(codings)!r}")
+            raise ProtocolError(f"unknown transfer coding {', '.join(codings)[:SHOWN]!r}")
     elif not lengths:
         raise ProtocolError("the head of the answer is not complete")
     elif len(lengths) > 1:
@@ -266,7 +294,7 @@ def check_framing(fields: http.client.HTTPMessage) -> None:
     else:
         (length,) = lengths
         if not (length.isascii() and length.isdecimal() and len(length) < 20):
-            raise ProtocolError(f"Content-Length is {length!r}")
+            raise ProtocolError(f"Content-Length is {length[:SHOWN]!r}")
 
 
 def content_of(answer: urllib3.BaseHTTPResponse) -> bytes:

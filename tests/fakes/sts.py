@@ -26,10 +26,11 @@ class Refusal:
     code: int
     error_type: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    message: str = "as you wish"
 
     def play(self, exchange: Exchange) -> None:
         content = f"""<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error>
-            <Type>Sender</Type><Code>{self.error_type}</Code><Message>as you wish</Message>
+            <Type>Sender</Type><Code>{self.error_type}</Code><Message>{self.message}</Message>
             </Error><RequestId>r</RequestId></ErrorResponse>"""
         exchange.send(http_answer(self.code, content.encode(), {**XML, **self.fields}))
 
