@@ -21,7 +21,6 @@ from fastext.session import Retrieved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable, Mapping
     from typing import Any
 
@@ -33,6 +32,9 @@ REFERENCE = "ConfigurationToken"
 
 # What is shorter is no secret of AWS, and may be a part of any word.
 SHORTEST_SECRET = 16
+
+# Of what a service says no more is looked at; a message is shorter.
+MOST_SHOWN = 8192
 _WHITE = b" \t\r\n"  # RFC 8259 section 2
 
 START, GET = "StartConfigurationSession", "GetLatestConfiguration"
@@ -134,13 +136,9 @@ def service_error(
     `secrets` are what was sent with the request and is not to be told, should the answer repeat
     it, as those of gateways do.
     """
-    text = f"{operation}: {code}: {without_signed(message) or 'no message'}"
-    problem = token_problem(members)
-    details, shown = details_of(members), problem
-    for pattern in map(spellings_of, secrets):
-        if pattern is not None:
-            text, shown = pattern.sub("***", text), pattern.sub("***", shown)
-            details = without(pattern, details)
+    secrets, problem = tuple(secrets), token_problem(members)
+    text = hidden(f"{operation}: {code}: {without_signed(message) or 'no message'}", secrets)
+    shown, details = hidden(problem, secrets), without(secrets, details_of(members))
     if code in THROTTLING or status == 429:
         return Throttled(text)
     if status in (401, 403) or code in REFUSED_CREDENTIALS:
@@ -156,25 +154,39 @@ def service_error(
     return Unavailable(text)
 
 
-def spellings_of(secret: str) -> "re.Pattern[str] | None":
-    """Finds `secret` as it is, percent-encoded once or more often, and escaped for JSON or HTML."""
+def hidden(text: str, secrets: "Iterable[str]") -> str:
+    """`text`, or its begin, without any of `secrets`, in whatever case and spelling they are there.
+
+    That is: percent-encoded once or more often, or escaped for JSON or HTML.
+    """
     import re
 
-    if len(secret) < SHORTEST_SECRET:
-        return None
-    spelt = []
-    for sign in secret:
-        code = ord(sign)
-        other = rf"|%(?:25)*{code:02x}|&#0*{code};|&#x0*{code:x};"
-        spelt.append(sign if sign.isalnum() else rf"(?:\\?{re.escape(sign)}{other})")
-    return re.compile("".join(spelt), re.IGNORECASE)
+    # No pattern for each secret, which would be kept by `re`, hundreds of them.
+    one = r"%(?:25)*([0-9a-f]{2})|&#x0*([0-9a-f]{1,5});|&#0*([0-9]{1,6});|\\?(.)"
+    signs = list(re.finditer(one, text[:MOST_SHOWN], re.IGNORECASE | re.DOTALL))
+    plain = "".join([_sign(*found.groups()) for found in signs])
+    shown = [found[0] for found in signs]
+    for secret in secrets:
+        sought = secret.lower()
+        at = plain.find(sought) if len(sought) >= SHORTEST_SECRET else -1
+        while at >= 0:
+            shown[at : at + len(sought)] = ["***"] + [""] * (len(sought) - 1)
+            at = plain.find(sought, at + len(sought))
+    return "".join(shown)
 
 
-def without(pattern: "re.Pattern[str]", value: "Any") -> "Any":
-    """`value`, as it is in a body, without what `pattern` finds in any of its texts."""
+def _sign(octet: "str | None", hexadecimal: "str | None", decimal: "str | None", sign: str) -> str:
+    """The one character, in lower case, that is spelt in one of the four ways."""
+    if octet or hexadecimal:
+        return chr(int(octet or hexadecimal or "", 16)).lower()[:1]
+    return chr(int(decimal)).lower()[:1] if decimal else sign.lower()[:1]
+
+
+def without(secrets: "Iterable[str]", value: "Any") -> "Any":
+    """`value`, as it is in a body, without `secrets` in any of its texts."""
     if isinstance(value, dict):
-        return {without(pattern, name): without(pattern, each) for name, each in value.items()}
-    return pattern.sub("***", value) if isinstance(value, str) else value
+        return {hidden(name, secrets): without(secrets, each) for name, each in value.items()}
+    return hidden(value, secrets) if isinstance(value, str) else value
 
 
 def without_signed(message: str) -> str:
