@@ -348,12 +348,12 @@ class Poller:
 
         def ended(polled: asyncio.Future[Document | None]) -> None:
             entry.retrieval = entry.reply = None
-            if self._outslept(entry, polled, called):
-                entry.session = entry.session.copy()
-                again = self._retrieve(entry)
-                again.add_done_callback(lambda _: settle(entry, retrieval, reply))
-                return
             try:
+                if self._outslept(entry, polled, called):
+                    entry.session = entry.session.copy()
+                    again = self._retrieve(entry)
+                    again.add_done_callback(lambda _: settle(entry, retrieval, reply))
+                    return
                 self._ended(entry, polled, start)
             except Exception as broken:
                 self._log.exception(f"the retrieval of '{key_text(entry.key)}' broke", broken)
